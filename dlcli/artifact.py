@@ -1,0 +1,138 @@
+"""The artefact: a small folder with all that predict needs, which may be copied elsewhere alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dlcli import __version__
+from dlcli.data.pixels import READER_VERSION, PixelFormat
+from dlcli.errors import DataError
+
+FORMAT_VERSION = 1
+MODEL_JSON, BODY, HEAD, TYPICALITY = "model.json", "body.tflite", "head.npz", "typicality.npz"
+_RESTORE = "Train again, or take the run from a backup."
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a network is made of; `trainable_parameters` are those its training changed."""
+
+    backbone: str
+    weights: str
+    parameters: int
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What model.json says: class names in label order, how pictures are read, which files lie
+    beside it. `unknown_below` is the typicality under which a picture is called unknown, None
+    where the model cannot tell."""
+
+    folder: Path
+    class_names: tuple[str, ...]
+    pixel_format: PixelFormat
+    model: ModelFacts
+    sha256s: dict[str, str]
+    unknown_below: float | None = None
+
+    def file(self, name: str) -> Path:
+        """The path of a file of the artefact."""
+        return self.folder / name
+
+
+def write_artifact(
+    folder: Path,
+    class_names: Sequence[str],
+    pixel_format: PixelFormat,
+    model: ModelFacts,
+    unknown_below: float | None,
+) -> None:
+    """Writes model.json last, over the files that already lie in `folder`."""
+    names = [name for name in (BODY, HEAD, TYPICALITY) if (folder / name).exists()]
+    document = {
+        "format": FORMAT_VERSION,
+        "dlcli": __version__,
+        "class_names": list(class_names),
+        "preprocessing": {"reader": READER_VERSION, "color": "rgb", **asdict(pixel_format)},
+        "model": asdict(model),
+        "unknown": {"typicality_below": unknown_below},
+        "files": {name: {"sha256": sha256_of(folder / name)} for name in names},
+    }
+    text = json.dumps(document, indent=2) + "\n"
+    (folder / MODEL_JSON).write_text(text, encoding="ascii")
+
+
+def open_artifact(folder: Path) -> Artifact:
+    """Reads model.json and checks every file it names against its sha256.
+
+    Raises:
+        DataError: if model.json is missing, damaged or of another format version, or a file is.
+    """
+    path = folder / MODEL_JSON
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        _require_version(document, path)
+        artifact = _from_document(folder, document)
+    except OSError as error:
+        raise DataError(
+            f"cannot be read: {error.strerror}.", where=str(path), fix=_RESTORE
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("this file is damaged.", where=str(path), fix=_RESTORE) from error
+    for name, expected in artifact.sha256s.items():
+        _require_sha256(artifact.file(name), expected)
+    return artifact
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_document(folder: Path, document: dict[str, Any]) -> Artifact:
+    reading = document["preprocessing"]
+    height, width = reading["image_size"]
+    resize: Literal["crop", "pad", "stretch"] = reading["resize"]
+    if resize not in ("crop", "pad", "stretch") or not document["class_names"]:
+        raise ValueError(resize)
+    return Artifact(
+        folder,
+        tuple(str(name) for name in document["class_names"]),
+        PixelFormat((int(height), int(width)), resize),
+        ModelFacts(**document["model"]),
+        {str(name): str(facts["sha256"]) for name, facts in document["files"].items()},
+        document["unknown"]["typicality_below"],
+    )
+
+
+def _require_version(document: dict[str, Any], path: Path) -> None:
+    found = document["format"], document["preprocessing"]["reader"]
+    if found != (FORMAT_VERSION, READER_VERSION):
+        raise DataError(
+            f"this model has format {found[0]} and reader {found[1]}; this version of dlcli "
+            f"({__version__}) reads format {FORMAT_VERSION} and reader {READER_VERSION}.",
+            where=str(path),
+            fix=f"Use the version that made it ({document.get('dlcli', 'unknown')}) or train again.",
+        )
+
+
+def _require_sha256(path: Path, expected: str) -> None:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise DataError(
+            f"cannot be read: {error.strerror}.", where=str(path), fix=_RESTORE
+        ) from error
+    if found != expected:
+        raise DataError(
+            "this file is damaged: its sha256 is not the one in model.json.",
+            where=str(path),
+            fix=_RESTORE,
+        )

@@ -1,0 +1,205 @@
+"""dlcli export: a run -> a model file for other programs, checked against the run."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from dlcli.commands.open_run import OpenedRun, open_run
+from dlcli.errors import GateError, ResourceError, UsageError
+from dlcli.events import Reporter, StageEnded, StageStarted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_T = TypeVar("_T")
+
+TOLERANCE = 1e-4
+MOST_CHECKED = 200
+EXPORT_JSON, LABELS = "export.json", "labels.txt"
+_MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What was typed; `output` None is a folder named after the run."""
+
+    runs_folder: Path
+    run: str | None = None
+    format: str = "saved_model"
+    output: Path | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How the exported model's answers differ from the run's, on `num_images` `source`."""
+
+    num_images: int
+    source: str
+    max_abs_difference: float
+    top_1_agreement: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written; `files` are relative to `folder`."""
+
+    run: str
+    format: str
+    folder: Path
+    files: tuple[str, ...]
+    size_bytes: int
+    parity: Parity
+
+
+def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
+    """Builds the Keras model, writes it, asks it in a fresh process, and only then puts it in place.
+
+    Raises:
+        UsageError: if the target is there already.
+        GateError: if the exported model answers otherwise than the run; nothing is left behind.
+    """
+    from dlcli.runs import files
+
+    opened = open_run(options.run, options.runs_folder, reporter)
+    stem = opened.name if opened.name == "imagenet" else opened.folder.resolve().name
+    target = options.output or Path(f"{stem}-{options.format}")
+    _require_free(target, options.force)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        _stage(reporter, f"writing {options.format}", lambda: _write(opened, options, building))
+        parity = _stage(reporter, "checking", lambda: _check(opened, options.format, building))
+        artifact = opened.classifier.artifact
+        names = "\n".join(artifact.class_names) + "\n"
+        files.write_text(building / LABELS, names)
+        shutil.copytree(artifact.folder, building / files.MODEL)
+        files.write_json(
+            building / EXPORT_JSON,
+            {"schema": 1, "run": opened.name, "format": options.format, "parity": asdict(parity)},
+        )
+        written, size_bytes = _measure(building, building / _MODEL_FILES[options.format])
+        building.chmod(0o755)
+        if options.force and target.exists():
+            shutil.rmtree(target)
+        building.rename(target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return ExportResult(opened.name, options.format, target, written, size_bytes, parity)
+
+
+def _stage(reporter: Reporter, name: str, work: Callable[[], _T]) -> _T:
+    reporter.report(StageStarted(name))
+    result = work()
+    reporter.report(StageEnded(name))
+    return result
+
+
+def _require_free(target: Path, force: bool) -> None:
+    if not target.exists():
+        return
+    ours = (target / EXPORT_JSON).is_file()
+    if force and ours:
+        return
+    fix = "Overwrite it with --force, or name another with -o." if ours else "Name another with -o."
+    raise UsageError("this is there already.", where=str(target), fix=fix)
+
+
+def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
+    from dlcli import backend
+
+    backend.prepare()
+    from dlcli.models.convert_body import to_litert
+    from dlcli.models.model import join_head, load_body
+
+    artifact = opened.classifier.artifact
+    body = load_body(artifact.model.backbone, artifact.pixel_format.image_size)
+    model = join_head(body, opened.classifier.head, artifact.class_names)
+    path = building / _MODEL_FILES[options.format]
+    if options.format == "saved_model":
+        from dlcli.export.saved_model import write_saved_model
+
+        write_saved_model(model, artifact.class_names, building)
+    elif options.format == "litert":
+        path.write_bytes(to_litert(model))
+    else:
+        model.save(path)
+
+
+def _check(opened: OpenedRun, form: str, building: Path) -> Parity:
+    import numpy as np
+
+    from dlcli.export import parity as parity_module
+
+    pixels, source = _pictures(opened)
+    expected = opened.classifier.predict_pixels(pixels)
+    with tempfile.TemporaryDirectory(prefix="dlcli-parity-") as folder:
+        asked, answered = Path(folder) / "pixels.npy", Path(folder) / "answers.npy"
+        np.save(asked, pixels)
+        command = [sys.executable, str(parity_module.__file__), form]
+        done = subprocess.run(
+            [*command, str(building / _MODEL_FILES[form]), str(asked), str(answered)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason"]
+            raise ResourceError(
+                f"the exported model could not be run to check it ({said[-1]}).",
+                fix="Install its runtime again: pip install --force-reinstall dlcli-vision",
+            )
+        answers = np.load(answered)
+    difference = float(np.abs(answers - expected).max())
+    agreement = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    passed = difference <= TOLERANCE
+    if not passed:
+        raise GateError(
+            f"the exported model answers otherwise than the run: probabilities differ by up to "
+            f"{difference:.2g} (allowed: {TOLERANCE:g}), the top class agrees for {agreement:.1%}.",
+            where=form,
+            fix="Nothing was written. Please report this with the run's model.json.",
+        )
+    return Parity(len(pixels), source, difference, agreement, passed)
+
+
+def _pictures(opened: OpenedRun) -> tuple[NDArray[np.uint8], str]:
+    """Up to 200 of the run's test and val pictures; noise where it has none any more."""
+    import numpy as np
+
+    from dlcli.data.pixels import UnreadableImageError, read_image
+    from dlcli.runs import files
+    from dlcli.runs.run import Run
+
+    pixel_format = opened.classifier.artifact.pixel_format
+    found = []
+    listing = opened.folder / files.SPLIT
+    if listing.is_file():
+        folder = Path(Run(opened.folder).describe()["data"]["folder"])
+        rows = [row for row in files.read_csv(listing) if row["split"] != "train"]
+        for row in sorted(rows, key=lambda row: row["sha256"])[:MOST_CHECKED]:
+            try:
+                found.append(read_image(folder / row["path"], pixel_format))
+            except UnreadableImageError:
+                continue  # moved or changed since: the others serve as well
+    if found:
+        return np.stack(found), "pictures of val and test"
+    size = (16, *pixel_format.image_size, 3)
+    return np.random.default_rng(0).integers(0, 256, size, np.uint8), "pictures of noise"
+
+
+def _measure(building: Path, model: Path) -> tuple[tuple[str, ...], int]:
+    """Every file, and the bytes of the exported model itself."""
+    every = sorted(path for path in building.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in every if path == model or model in path.parents)
+    return tuple(path.relative_to(building).as_posix() for path in every), size

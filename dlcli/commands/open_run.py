@@ -1,0 +1,45 @@
+"""What `--run` names -> a classifier; shared by the commands that use a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcli.events import Reporter, Said
+
+if TYPE_CHECKING:
+    from dlcli.runtime.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run folder (or an artefact that stands alone) and its classifier."""
+
+    name: str
+    folder: Path
+    classifier: Classifier
+
+
+def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> OpenedRun:
+    """Opens the run that `--run` names, or the latest; says which one was taken.
+
+    Raises:
+        UsageError: if there is none.
+        DataError: if it holds no finished model, or a damaged one.
+        ResourceError: if the built-in classifier cannot be prepared.
+    """
+    from dlcli.artifact import open_artifact
+    from dlcli.runs.run import IMAGENET, find_run, model_folder
+    from dlcli.runtime.classifier import open_classifier
+
+    if named == IMAGENET:
+        from dlcli.models.imagenet import find_imagenet
+
+        folder, name = find_imagenet(reporter), IMAGENET
+    else:
+        folder = find_run(named, runs_folder)
+        name = str(folder)
+    reporter.report(Said(name))
+    classifier = open_classifier(open_artifact(model_folder(folder)))
+    return OpenedRun(name, folder, classifier)

@@ -1,0 +1,291 @@
+"""dlcli train: a folder -> a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlcli.errors import DataError, UsageError
+from dlcli.events import Reporter, Said
+
+if TYPE_CHECKING:
+    from dlcli.artifact import ModelFacts
+    from dlcli.data.dataset import Dataset
+    from dlcli.data.index import SkippedFile
+    from dlcli.metrics.report import Report
+    from dlcli.runs.run import Run
+    from dlcli.spec.schema import Spec
+    from dlcli.training.quick import TrainedHead
+
+SPEC_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What was typed; `target` is a folder or a spec, `overrides` are `key=value` texts."""
+
+    target: Path | None
+    runs_folder: Path
+    spec: Path | None = None
+    overrides: tuple[str, ...] = ()
+    name: str | None = None
+    strict: bool = False
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One stage of a training."""
+
+    name: str
+    epochs: int
+    seconds: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training; `test` is None where the folder has no test part."""
+
+    run: Path
+    status: str
+    classes: tuple[str, ...]
+    num_images: dict[str, int]
+    skipped: tuple[SkippedFile, ...]
+    stages: tuple[StageResult, ...]
+    best_epoch: int
+    val: Report
+    test: Report | None
+    seconds: dict[str, float]
+    model: ModelFacts
+    calibration_error_before: float | None = None
+
+
+@dataclass
+class _Clock:
+    """Seconds by phase."""
+
+    started: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
+
+    def seconds(self) -> dict[str, float]:
+        total = time.monotonic() - self.started
+        return {name: round(spent, 3) for name, spent in {**self.phases, "total": total}.items()}
+
+
+def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
+    """Trains on a folder and leaves a run.
+
+    Raises:
+        SpecError: with every fault of the spec.
+        UsageError: if the folder is not there, or the run's name is taken.
+        DataError: if the folder cannot be learned from.
+        ResourceError: if the disk is full or not writable, or the weights are not installed.
+    """
+    from dlcli.data.dataset import prepare_dataset
+    from dlcli.data.pixels import PixelFormat
+    from dlcli.data.split import SplitFractions
+
+    clock = _Clock()
+    spec = resolve_spec(options)
+    folder = _folder_of(spec)
+    with clock.phase("data"):
+        dataset = prepare_dataset(
+            folder,
+            PixelFormat(spec.data.image_size, spec.data.resize),
+            SplitFractions(spec.data.split.val, spec.data.split.test, spec.data.split.seed),
+            reporter,
+            strict=options.strict or spec.data.unreadable == "error",
+        )
+    opened = _open_run(options, spec, dataset)
+    try:
+        return _train(opened, spec, dataset, clock, reporter)
+    except KeyboardInterrupt:
+        _close(opened, "interrupted", clock)
+        raise
+    except BaseException:
+        _close(opened, "failed", clock)
+        raise
+
+
+def resolve_spec(options: TrainOptions) -> Spec:
+    """The spec that the options amount to: a target folder takes the place of data.folder."""
+    from dlcli.spec.loader import load_spec
+
+    target = options.target
+    if target is not None and target.suffix.lower() in SPEC_SUFFIXES and not target.is_dir():
+        if options.spec is not None:
+            raise UsageError(
+                f"two specs were given, {target} and {options.spec}.", where="--spec", fix="Give one."
+            )
+        return load_spec(target, options.overrides)
+    spec = load_spec(options.spec, options.overrides)
+    if target is None:
+        return spec
+    data = spec.data.model_copy(update={"folder": target})
+    return spec.model_copy(update={"data": data})
+
+
+def _folder_of(spec: Spec) -> Path:
+    if spec.data.folder is None:
+        raise UsageError(
+            "no folder of pictures was named.", fix="Type `dlcli train FOLDER` or set data.folder."
+        )
+    return spec.data.folder
+
+
+def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
+    from dlcli.runs import files
+    from dlcli.runs.environment import describe_environment
+    from dlcli.runs.run import create_run
+    from dlcli.spec.loader import dump_spec
+
+    folder = dataset.index.folder
+    resolved = folder.resolve()
+    opened = create_run(
+        options.runs_folder,
+        resolved.name,
+        options.name,
+        {
+            "command": list(options.command),
+            **describe_environment(),
+            "seed": spec.data.split.seed,
+            "data": {
+                "folder": str(resolved),
+                "fingerprint": dataset.store.key,
+                "classes": list(dataset.class_names),
+                "num_images": dataset.num_images(),
+            },
+            "skipped": [{"path": file.path, "reason": file.reason} for file in dataset.skipped],
+        },
+    )
+    data = spec.data.model_copy(update={"folder": resolved})
+    files.write_text(
+        opened.folder / files.SPEC, dump_spec(spec.model_copy(update={"data": data}))
+    )
+    header = ("path", "label", "split", "group", "sha256")
+    files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
+    return opened
+
+
+def _train(
+    opened: Run, spec: Spec, dataset: Dataset, clock: _Clock, reporter: Reporter
+) -> TrainResult:
+    from dlcli.models.bodies import find_body
+    from dlcli.models.registry import BACKBONES
+    from dlcli.training.quick import train_head
+
+    backbone = BACKBONES[spec.model.backbone]
+    height, width = spec.data.image_size
+    reporter.report(Said(f"device: CPU · model: {backbone.name}, ImageNet weights (bundled), "
+                         f"{height} x {width} px"))  # fmt: skip
+    reporter.report(Said("effort: quick · plan: a head on the features of the frozen body"))
+    with clock.phase("train"):
+        body = find_body(backbone, spec.data.image_size, reporter)
+        trained = train_head(dataset, body, spec.data.image_size, reporter)
+    with clock.phase("evaluate"):
+        from dlcli.metrics.report import make_report
+
+        val = make_report(*trained.answers("val"), dataset.class_names)
+        test = None
+        if dataset.num_images()["test"]:
+            test = make_report(*trained.answers("test"), dataset.class_names)
+    with clock.phase("export"):
+        facts = _write_model(opened, spec, dataset, trained, backbone.parameters)
+    stage = StageResult("head", 1, round(clock.phases["train"], 3), trained.fitted.val_accuracy)
+    result = TrainResult(
+        run=opened.folder,
+        status="completed",
+        classes=dataset.class_names,
+        num_images=dataset.num_images(),
+        skipped=dataset.skipped,
+        stages=(stage,),
+        best_epoch=1,
+        val=val,
+        test=test,
+        seconds=clock.seconds(),
+        model=facts,
+        calibration_error_before=trained.calibration_error_before,
+    )
+    _write_results(opened, result, trained)
+    return result
+
+
+def _write_model(
+    opened: Run, spec: Spec, dataset: Dataset, trained: TrainedHead, parameters: int
+) -> ModelFacts:
+    import shutil
+
+    from dlcli.artifact import BODY, HEAD, TYPICALITY, ModelFacts, write_artifact
+    from dlcli.data.pixels import PixelFormat
+    from dlcli.metrics.typicality import UNKNOWN_BELOW
+
+    head = trained.fitted.head
+    facts = ModelFacts(spec.model.backbone, spec.model.weights, parameters + head.size, head.size)
+    pixel_format = PixelFormat(spec.data.image_size, spec.data.resize)
+    with opened.new_model() as building:
+        shutil.copyfile(trained.body_path, building / BODY)
+        head.save(building / HEAD)
+        trained.typicality.save(building / TYPICALITY)
+        write_artifact(building, dataset.class_names, pixel_format, facts, UNKNOWN_BELOW)
+        _check_model(building, dataset, trained)
+    return facts
+
+
+def _check_model(building: Path, dataset: Dataset, trained: TrainedHead, most: int = 4) -> None:
+    """Loads what was written and asks it about a few val pictures: it must answer as trained."""
+    import numpy as np
+
+    from dlcli.artifact import open_artifact
+    from dlcli.runtime.classifier import open_classifier
+
+    classifier = open_classifier(open_artifact(building))
+    rows = dataset.rows("val")[:most]
+    answers = classifier.predict_pixels(dataset.store.read(rows.tolist()))
+    expected, _ = trained.answers("val")
+    difference = float(np.abs(answers - expected[: len(rows)]).max())
+    # The features were kept as float16, which moves a probability by less than this.
+    if not difference < 0.01:
+        raise DataError(
+            f"the written model answers otherwise than the trained one (by {difference:.2g}).",
+            where=str(building),
+            fix="Check the disk and the memory of this machine, and train again.",
+        )
+
+
+def _write_results(opened: Run, result: TrainResult, trained: TrainedHead) -> None:
+    from dlcli.runs import files
+
+    history = ("epoch", "stage", "val_loss", "val_accuracy", "kept")
+    files.write_csv(opened.folder / files.HISTORY, history, trained.history)
+    reports: dict[str, Any] = {"schema": 1, "val": result.val.to_json(), "test": None}
+    if result.test:
+        reports["test"] = result.test.to_json()
+    files.write_json(opened.folder / files.METRICS, reports)
+    _close_with(opened, status=result.status, seconds=result.seconds)
+
+
+def _close(opened: Run, status: str, clock: _Clock) -> None:
+    import contextlib
+
+    # The disk may be what failed: the error under way says more than a second one would.
+    with contextlib.suppress(OSError, DataError):
+        _close_with(opened, status=status, seconds=clock.seconds())
+
+
+def _close_with(opened: Run, **facts: Any) -> None:
+    from dlcli.runs.run import now
+
+    opened.update(finished=now(), **facts)

@@ -1,0 +1,239 @@
+"""A folder -> the list of its pictures and their labels. Lists names, reads no pixel.
+
+A data set is a folder of class folders, or of `train`, `val` and `test` folders of class folders.
+Everything below a class folder belongs to the class. Hidden files, what operating systems leave
+behind and files that are known to be no pictures are passed over; everything else is either used
+or named with the reason.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcli.errors import DataError, UsageError
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+_LEFTOVER_NAMES = frozenset(
+    (
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "@eadir",
+    )
+)
+_NO_PICTURES = frozenset((".txt", ".csv", ".json", ".xml", ".md", ".ini", ".db", ".yaml"))
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file that is not used, and why; the path is relative to the data set's folder."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A candidate picture: its path relative to the folder (with `/`), its label, its split.
+
+    `split` is "train", "val" or "test" where the folder says so, else None.
+    """
+
+    path: str
+    label: int
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetIndex:
+    """What is on disk: candidates in a stable order, sorted class names, and what was left out."""
+
+    folder: Path
+    class_names: tuple[str, ...]
+    files: tuple[ImageFile, ...]
+    skipped: tuple[SkippedFile, ...] = ()
+    num_ignored: int = 0
+    empty_classes: tuple[str, ...] = ()
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the folder itself says which pictures are for training and which for testing."""
+        return any(file.split for file in self.files)
+
+    def counts(self) -> dict[str, int]:
+        """The number of candidates of each class, in class order."""
+        found = Counter(file.label for file in self.files)
+        return {name: found[label] for label, name in enumerate(self.class_names)}
+
+
+@dataclass
+class _Listing:
+    """Collects while the folder is walked."""
+
+    found: list[tuple[str, str, str | None]]
+    skipped: list[SkippedFile]
+    empty: list[str]
+    num_ignored: int = 0
+
+
+def index_folder(folder: Path) -> DatasetIndex:
+    """Lists a folder of labelled pictures.
+
+    Raises:
+        UsageError: if there is no such folder, or a file stands in its place.
+        DataError: if it holds no class folder or no candidate at all.
+    """
+    _require_folder(folder)
+    listing = _Listing([], [], [])
+    parts = split_folders(folder)
+    if parts:
+        _skip_strays(folder, "", listing)
+        for split, name in parts:
+            _list_classes(folder, f"{name}/", split, listing)
+    else:
+        _list_classes(folder, "", None, listing)
+    class_names = tuple(sorted({class_name for _, class_name, _ in listing.found}))
+    if not class_names:
+        raise _no_pictures(folder, listing)
+    label_of = {name: label for label, name in enumerate(class_names)}
+    files = tuple(ImageFile(path, label_of[name], split) for path, name, split in listing.found)
+    return DatasetIndex(
+        folder,
+        class_names,
+        files,
+        tuple(listing.skipped),
+        listing.num_ignored,
+        tuple(name for name in listing.empty if name not in label_of or parts),
+    )
+
+
+def list_images(folder: Path) -> Iterator[str]:
+    """Every file below `folder` that may be a picture, sorted folder by folder, as given paths."""
+    for path, is_picture in _walk(str(folder), ""):
+        if is_picture:
+            yield os.path.join(folder, *path.split("/"))
+
+
+def split_folders(folder: Path) -> list[tuple[str, str]]:
+    """(split, folder name) pairs where `folder` holds train/val/test folders of class folders;
+    empty where its folders are classes."""
+    names = [entry.name for entry in _scan(str(folder)) if entry.is_dir() and _counts(entry.name)]
+    parts = [(SPLIT_NAMES[name.lower()], name) for name in names if name.lower() in SPLIT_NAMES]
+    if len(parts) != len(names) or "train" not in {split for split, _ in parts}:
+        return []
+    holds_classes = all(
+        any(entry.is_dir() and _counts(entry.name) for entry in _scan(str(folder / name)))
+        for _, name in parts
+    )
+    return sorted(parts) if holds_classes else []
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise UsageError(
+            "there is no such folder.",
+            where=str(folder),
+            fix="Name a folder that holds one sub-folder of pictures for each class.",
+        )
+    if not folder.is_dir():
+        raise UsageError(
+            "this is a file, not a folder.",
+            where=str(folder),
+            fix="Name the folder that holds one sub-folder of pictures for each class.",
+        )
+
+
+def _no_pictures(folder: Path, listing: _Listing) -> DataError:
+    if not listing.empty and not listing.skipped:
+        return DataError(
+            "this folder is empty.",
+            where=str(folder),
+            fix="Put one sub-folder of pictures for each class into it, e.g. cat/ and dog/.",
+        )
+    held = f"{len(listing.skipped)} files beside them" if listing.skipped else "nothing usable"
+    return DataError(
+        f"no pictures in class folders here ({held}; empty folders: {len(listing.empty)}).",
+        where=str(folder),
+        fix="Sort the pictures into one sub-folder for each class, e.g. cat/ and dog/.",
+    )
+
+
+def _list_classes(folder: Path, prefix: str, split: str | None, listing: _Listing) -> None:
+    """Every folder below `folder/prefix` is a class; files beside them are strays."""
+    _skip_strays(folder, prefix, listing)
+    for entry in _scan(os.path.join(folder, prefix)):
+        if not entry.is_dir() or not _counts(entry.name):
+            continue
+        before = len(listing.found)
+        for path, is_picture in _walk(entry.path, f"{prefix}{entry.name}/"):
+            if is_picture:
+                listing.found.append((path, entry.name, split))
+            else:
+                listing.num_ignored += 1
+        if len(listing.found) == before:
+            listing.empty.append(entry.name)
+
+
+def _skip_strays(folder: Path, prefix: str, listing: _Listing) -> None:
+    for entry in _scan(os.path.join(folder, prefix)):
+        if entry.is_dir() or not _counts(entry.name):
+            continue
+        if _may_be_picture(entry.name):
+            listing.skipped.append(
+                SkippedFile(prefix + entry.name, "lies beside the class folders, not in one")
+            )
+        else:
+            listing.num_ignored += 1
+
+
+def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[
+    tuple[str, bool]
+]:
+    """(path with `/`, may be a picture) of each file below; links to a folder above end there."""
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    for entry in _scan(folder):
+        if not _counts(entry.name):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
+        else:
+            yield prefix + entry.name, _may_be_picture(entry.name)
+
+
+def _scan(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except PermissionError as error:
+        raise DataError(
+            "this folder may not be read.", where=folder, fix="Change its permissions."
+        ) from error
+
+
+def _counts(name: str) -> bool:
+    """Neither hidden nor left behind by an operating system."""
+    return not name.startswith(".") and name.lower() not in _LEFTOVER_NAMES
+
+
+def _may_be_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() not in _NO_PICTURES

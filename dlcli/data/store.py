@@ -1,0 +1,167 @@
+"""The pixel store: every picture of a data set decoded once and kept on disk.
+
+One file holds uint8 (N, H, W, C) in the order of the index, another says of each picture its
+sha256 and, where it is unreadable, why. The store is keyed by all its pixels depend on (the
+files' paths, sizes and times, the pixel format, the reader), so an unchanged folder is not read
+again. Reads map a few rows at a time: memory does not grow with the number of pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from dlcli import cache
+from dlcli.data.pixels import (
+    READER_VERSION,
+    PixelFormat,
+    UnreadableImageError,
+    decode_image,
+    read_file,
+)
+from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
+from dlcli.processor import num_threads
+
+KIND = "pixels"
+STAGE = "reading pictures"
+_PIXELS, _RECORDS = "pixels.u8", "records.json"
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclass(frozen=True)
+class PixelStore:
+    """Kept pixels: row i belongs to the i-th path.
+
+    `reasons[i]` is None for a readable picture; its row is undefined otherwise.
+    """
+
+    key: str
+    pixels_file: Path
+    shape: tuple[int, int, int, int]
+    sha256s: tuple[str, ...]
+    reasons: tuple[str | None, ...]
+
+    def read(self, rows: Sequence[int]) -> NDArray[np.uint8]:
+        """The pictures of `rows`: uint8 (len(rows), H, W, C), a copy."""
+        mapped = np.memmap(self.pixels_file, np.uint8, "r", shape=self.shape)
+        return np.array(mapped[list(rows)])
+
+
+def open_store(
+    folder: Path, paths: Sequence[str], pixel_format: PixelFormat, reporter: Reporter
+) -> PixelStore:
+    """The store of the pictures at `paths` (relative to `folder`), built where it is not kept.
+
+    Raises:
+        ResourceError: if the cache folder cannot be written.
+    """
+    files = [folder / path for path in paths]
+    key = _fingerprint(folder, paths, files, pixel_format)
+    shape = (len(paths), *pixel_format.image_size, 3)
+    entry = cache.find_entry(KIND, key)
+    if entry is None:
+        with cache.new_entry(KIND, key) as building:
+            _build(building, files, pixel_format, shape, reporter)
+        entry = cache.cache_folder() / KIND / key
+        cache.drop_old_entries()
+    records = json.loads((entry / _RECORDS).read_text(encoding="ascii"))
+    return PixelStore(
+        key, entry / _PIXELS, shape, tuple(records["sha256s"]), tuple(records["reasons"])
+    )
+
+
+def in_order(
+    work: Callable[[_In], _Out], inputs: Iterable[_In], num_workers: int, ahead: int = 4
+) -> Iterator[_Out]:
+    """`map` over a small pool of threads: results in input order, inputs taken lazily, at most
+    `ahead` for each thread under way. The pool ends with the iterator."""
+    with ThreadPoolExecutor(num_workers) as pool:
+        waiting: deque[Future[_Out]] = deque()
+        try:
+            for item in inputs:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > ahead * num_workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _fingerprint(
+    folder: Path, paths: Sequence[str], files: Sequence[Path], pixel_format: PixelFormat
+) -> str:
+    stamps = hashlib.sha256()
+    for path, file in zip(paths, files, strict=True):
+        try:
+            status = os.stat(file)
+            stamp = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            stamp = (-1, -1)
+        stamps.update(repr((path, stamp)).encode("utf-8", "surrogateescape"))
+    return cache.key_of(
+        folder=os.path.abspath(folder),
+        files=stamps.hexdigest(),
+        pixels=asdict(pixel_format),
+        reader=READER_VERSION,
+        pillow=PIL.__version__,
+    )
+
+
+def _build(
+    building: Path,
+    files: Sequence[Path],
+    pixel_format: PixelFormat,
+    shape: tuple[int, int, int, int],
+    reporter: Reporter,
+) -> None:
+    row_bytes = shape[1] * shape[2] * shape[3]
+    lock = threading.Lock()
+
+    def read(row: int) -> tuple[str, str | None]:
+        try:
+            content = read_file(files[row])
+        except UnreadableImageError as error:
+            return "", str(error)
+        sha256 = hashlib.sha256(content).hexdigest()
+        try:
+            pixels = decode_image(content, pixel_format)
+        except UnreadableImageError as error:
+            return sha256, str(error)
+        _write_row(target, lock, row * row_bytes, pixels)
+        return sha256, None
+
+    reporter.report(StageStarted(STAGE, len(files)))
+    records: list[tuple[str, str | None]] = []
+    with open(building / _PIXELS, "wb") as target:
+        target.truncate(len(files) * row_bytes)
+        for record in in_order(read, range(len(files)), num_threads()):
+            records.append(record)
+            reporter.report(StageAdvanced(STAGE, len(records)))
+    reporter.report(StageEnded(STAGE))
+    sha256s, reasons = zip(*records, strict=True)
+    kept = json.dumps({"sha256s": sha256s, "reasons": reasons})
+    (building / _RECORDS).write_text(kept, encoding="ascii")
+
+
+def _write_row(
+    target: BinaryIO, lock: threading.Lock, offset: int, pixels: NDArray[np.uint8]
+) -> None:
+    with lock:
+        target.seek(offset)
+        target.write(pixels.tobytes())

@@ -1,0 +1,56 @@
+"""Asks an exported model, in a process of its own and by its own runtime, and compares.
+
+    python parity.py saved_model|litert|keras MODEL PIXELS.npy ANSWERS.npy
+
+This file is run by its path and imports nothing of dlcli, as the one who receives the model does.
+"""
+
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import numpy as np  # noqa: E402
+
+
+def answer_saved_model(path, pixels):  # type: ignore[no-untyped-def]
+    """Probabilities (N, K) of float32 pixels, by plain tf.saved_model.load."""
+    import tensorflow
+
+    serve = tensorflow.saved_model.load(path).signatures["serving_default"]
+    return np.concatenate(
+        [serve(pixels=tensorflow.constant(batch))["probabilities"].numpy() for batch in pixels]
+    )
+
+
+def answer_litert(path, pixels):  # type: ignore[no-untyped-def]
+    """Probabilities (N, K) of float32 pixels, by ai_edge_litert."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(path)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    target = interpreter.get_output_details()[0]["index"]
+    answers = []
+    for batch in pixels:
+        interpreter.set_tensor(source, batch)
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(target).copy())
+    return np.concatenate(answers)
+
+
+def answer_keras(path, pixels):  # type: ignore[no-untyped-def]
+    """Probabilities (N, K) of float32 pixels, by keras.saving.load_model."""
+    import keras
+
+    model = keras.saving.load_model(path, compile=False)
+    return np.concatenate([np.asarray(model(batch, training=False)) for batch in pixels])
+
+
+RUNTIMES = {"saved_model": answer_saved_model, "litert": answer_litert, "keras": answer_keras}
+
+if __name__ == "__main__":
+    form, model_path, pixels_path, answers_path = sys.argv[1:]
+    one_by_one = np.load(pixels_path)[:, None].astype(np.float32)
+    np.save(answers_path, RUNTIMES[form](model_path, one_by_one))

@@ -1,0 +1,86 @@
+"""All numbers of one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.metrics.calibration import expected_calibration_error
+from dlcli.metrics.classification import (
+    AverageScores,
+    ClassScores,
+    ConfusedPair,
+    average,
+    count_confusion,
+    mean_log_loss,
+    most_confused,
+    score_classes,
+    top_k_accuracy,
+)
+from dlcli.metrics.intervals import wilson_interval
+
+TOP_KS = (2, 3, 5)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one evaluation found; shares are in 0-1, None is undefined.
+
+    `confusion_matrix` has true classes in rows. `majority_baseline` is the accuracy of always
+    guessing the most frequent class of these pictures.
+    """
+
+    num_images: int
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
+    balanced_accuracy: float | None
+    top_k_accuracy: dict[str, float | None]
+    log_loss: float | None
+    expected_calibration_error: float | None
+    majority_baseline: float | None
+    classes: tuple[ClassScores, ...]
+    macro_avg: AverageScores
+    weighted_avg: AverageScores
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    most_confused: tuple[ConfusedPair, ...]
+
+    @property
+    def num_correct(self) -> int:
+        """Pictures whose most probable class is the true one."""
+        return sum(row[label] for label, row in enumerate(self.confusion_matrix))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts and lists under the contract's names."""
+        return asdict(self)
+
+
+def make_report(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str]
+) -> Report:
+    """The report on `probabilities` (N, K) of pictures with `labels` (N,), in class order."""
+    num_images, num_classes = len(labels), len(class_names)
+    predicted = probabilities.argmax(axis=1) if num_images else np.zeros(0, np.int64)
+    matrix = count_confusion(labels, predicted, num_classes)
+    scores = score_classes(matrix, class_names)
+    correct = int(matrix.trace())
+    return Report(
+        num_images=num_images,
+        accuracy=correct / num_images if num_images else None,
+        accuracy_interval=wilson_interval(correct, num_images),
+        balanced_accuracy=average(scores).recall,
+        top_k_accuracy={
+            str(k): top_k_accuracy(probabilities, labels, k) for k in TOP_KS if k < num_classes
+        },
+        log_loss=mean_log_loss(probabilities, labels),
+        expected_calibration_error=expected_calibration_error(probabilities, labels),
+        majority_baseline=int(matrix.sum(axis=1).max()) / num_images if num_images else None,
+        classes=tuple(scores),
+        macro_avg=average(scores),
+        weighted_avg=average(scores, weighted=True),
+        confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
+        most_confused=tuple(most_confused(matrix, class_names)),
+    )

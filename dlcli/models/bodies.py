@@ -1,0 +1,72 @@
+"""A backbone's body as LiteRT: converted once on a machine and kept in the user's cache."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlcli import cache
+from dlcli.errors import ResourceError
+from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.models.registry import Backbone
+
+KIND = "bodies"
+_CONVERTER_VERSION = 1
+_BODY, _FACTS = "body.tflite", "body.json"
+
+
+@dataclass(frozen=True)
+class KeptBody:
+    """A converted body in the cache."""
+
+    path: Path
+    sha256: str
+
+
+def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporter) -> KeptBody:
+    """The body of a backbone for pictures of `image_size`, converted where it is not kept.
+
+    Raises:
+        ResourceError: if its weights are not installed or the conversion fails.
+    """
+    weights = backbone.weights_path()
+    key = cache.key_of(
+        backbone=backbone.name,
+        weights=backbone.weights_sha256,
+        image_size=image_size,
+        converter=_CONVERTER_VERSION,
+    )
+    entry = cache.find_entry(KIND, key)
+    if entry is None:
+        stage = f"preparing {backbone.name} (once on this machine)"
+        reporter.report(StageStarted(stage))
+        with cache.new_entry(KIND, key) as building:
+            _convert(backbone, image_size, building, weights)
+        entry = cache.cache_folder() / KIND / key
+        reporter.report(StageEnded(stage))
+    facts = json.loads((entry / _FACTS).read_text(encoding="ascii"))
+    return KeptBody(entry / _BODY, facts["sha256"])
+
+
+def _convert(
+    backbone: Backbone, image_size: tuple[int, int], target: Path, weights: Path
+) -> None:
+    height, width = image_size
+    command = [sys.executable, "-m", "dlcli.models.convert_body", backbone.name]
+    done = subprocess.run(
+        [*command, str(height), str(width), str(target)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise ResourceError(
+            f"{backbone.name} could not be prepared ({said[-1]}).",
+            where=str(weights),
+            fix="Check that TensorFlow works: python -c 'import tensorflow'",
+        )

@@ -1,0 +1,83 @@
+"""Converts a backbone's body to LiteRT and checks it against Keras; run as a process of its own.
+
+    python -m dlcli.models.convert_body efficientnet-lite0 224 224 TARGET_FOLDER
+
+A converter may crash and leaks memory, and the command that needs the body loads no framework.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlcli import backend
+
+BODY, FACTS = "body.tflite", "body.json"
+TOLERANCE = 1e-4
+_NUM_CHECKED = 4
+
+
+def main(name: str, height: str, width: str, target: str) -> None:
+    """Writes body.tflite and body.json (sha256, num_features, max_abs_difference) into `target`.
+
+    Raises:
+        ArithmeticError: if the converted body answers otherwise than Keras.
+    """
+    backend.prepare()
+    from dlcli.models.model import load_body
+
+    image_size = (int(height), int(width))
+    body = load_body(name, image_size)
+    content = to_litert(body)
+    path = Path(target) / BODY
+    path.write_bytes(content)
+    difference = _difference(body, path, image_size)
+    if not difference <= TOLERANCE:
+        raise ArithmeticError(f"the converted body differs from Keras by {difference:.2g}")
+    facts = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "num_features": body.output_shape[-1],
+        "max_abs_difference": difference,
+    }
+    (Path(target) / FACTS).write_text(json.dumps(facts), encoding="ascii")
+
+
+def to_litert(model: Any) -> bytes:
+    """A Keras model with one input and one output as a .tflite file of built-in operations.
+
+    The weights go in as constants, by a stateless call: a traced model would bring its variables,
+    and freezing those takes four times as long.
+    """
+    tensorflow = backend.tensorflow()
+    trainable = [tensorflow.constant(variable.numpy()) for variable in model.trainable_variables]
+    others = [tensorflow.constant(variable.numpy()) for variable in model.non_trainable_variables]
+    signature = tensorflow.TensorSpec((None, *model.input_shape[1:]), tensorflow.float32, "pixels")
+
+    @tensorflow.function(input_signature=[signature])  # type: ignore[untyped-decorator]
+    def call(pixels: Any) -> Any:
+        return model.stateless_call(trainable, others, pixels, training=False)[0]
+
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions(
+        [call.get_concrete_function()], tensorflow.Module()
+    )
+    converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS]
+    converted: bytes = converter.convert()
+    return converted
+
+
+def _difference(body: Any, path: Path, image_size: tuple[int, int]) -> float:
+    """The largest absolute difference of features between Keras and LiteRT, on noise."""
+    from dlcli.runtime.litert import LiteRtBody
+
+    noise = np.random.default_rng(0).integers(0, 256, (_NUM_CHECKED, *image_size, 3), np.uint8)
+    expected = body.predict_on_batch(noise.astype(np.float32))
+    return float(np.abs(LiteRtBody(path, image_size).features(noise) - expected).max())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

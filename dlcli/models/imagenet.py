@@ -1,0 +1,43 @@
+"""The built-in classifier of 1000 classes: the body and the head that EfficientNet-Lite0 came with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from dlcli import cache
+from dlcli.artifact import BODY, FORMAT_VERSION, HEAD, ModelFacts, write_artifact
+from dlcli.data.pixels import READER_VERSION, PixelFormat
+from dlcli.events import Reporter
+from dlcli.models.bodies import find_body
+from dlcli.models.bundled_weights import read_tensors
+from dlcli.models.registry import BACKBONES
+from dlcli.runtime.head import Head
+
+KIND = "bodies"
+_BACKBONE = BACKBONES["efficientnet-lite0"]
+_NAMES = Path(__file__).with_name("imagenet_classes.txt")
+
+
+def find_imagenet(reporter: Reporter) -> Path:
+    """The artefact folder of the built-in classifier, put together on first use.
+
+    Raises:
+        ResourceError: if the body cannot be prepared.
+    """
+    body = find_body(_BACKBONE, _BACKBONE.image_size, reporter)
+    key = cache.key_of(
+        imagenet=_BACKBONE.name, body=body.sha256, format=FORMAT_VERSION, reader=READER_VERSION
+    )
+    entry = cache.find_entry(KIND, key)
+    if entry is not None:
+        return entry
+    tensors = read_tensors(_BACKBONE.weights_path(), _BACKBONE.weights_sha256)
+    head = Head(tensors["_fc.weight"].T, tensors["_fc.bias"])
+    with cache.new_entry(KIND, key) as building:
+        shutil.copyfile(body.path, building / BODY)
+        head.save(building / HEAD)
+        names = _NAMES.read_text(encoding="ascii").splitlines()
+        facts = ModelFacts(_BACKBONE.name, "imagenet", _BACKBONE.parameters + head.size, 0)
+        write_artifact(building, names, PixelFormat(_BACKBONE.image_size), facts, None)
+    return cache.cache_folder() / KIND / key

@@ -1,0 +1,198 @@
+"""A run: one training and all its files, in a folder that is never overwritten."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlcli import artifact
+from dlcli.errors import DataError, UsageError
+from dlcli.runs import files
+
+RUNNING, COMPLETED, INTERRUPTED, FAILED = "running", "completed", "interrupted", "failed"
+IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training."""
+
+    folder: Path
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the artefact lies once it is finished."""
+        return self.folder / files.MODEL
+
+    def describe(self) -> dict[str, Any]:
+        """What run.json says.
+
+        Raises:
+            DataError: if it is missing or damaged.
+        """
+        path = self.folder / files.RUN_JSON
+        try:
+            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {**document}
+        except (OSError, ValueError, TypeError) as error:
+            raise DataError(
+                "this run's description is missing or damaged.",
+                where=str(path),
+                fix="Name another run with --run, or train again.",
+            ) from error
+
+    def update(self, **facts: Any) -> None:
+        """Writes run.json anew with `facts` changed."""
+        files.write_json(self.folder / files.RUN_JSON, {**self.describe(), **facts})
+
+    @contextmanager
+    def new_model(self) -> Iterator[Path]:
+        """A folder to fill with an artefact; it becomes `model/` when the block ends well."""
+        building = Path(tempfile.mkdtemp(prefix=".model-", dir=self.folder))
+        try:
+            yield building
+            building.chmod(0o755)
+            building.rename(self.model_folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def create_run(runs_folder: Path, stem: str, name: str | None, facts: Mapping[str, Any]) -> Run:
+    """A new run folder, `name` or `<stem>-<n>`, with run.json in it.
+
+    Raises:
+        UsageError: if a run of that name is there already.
+    """
+    runs_folder.mkdir(parents=True, exist_ok=True)
+    folder = _named_folder(runs_folder, name) if name else _numbered_folder(runs_folder, stem)
+    files.write_json(folder / files.RUN_JSON, {"status": RUNNING, "started": now(), **facts})
+    return Run(folder)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the microsecond."""
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+def _named_folder(runs_folder: Path, name: str) -> Path:
+    if not re.fullmatch(r"[^/\\\x00-\x1f]+", name) or name.startswith("."):
+        raise UsageError(
+            f"{name!r} cannot be a run's name.",
+            where="--name",
+            fix="Use letters, digits and dashes, without slashes or a dot in front.",
+        )
+    folder = runs_folder / name
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        raise UsageError(
+            "there is a run of that name already.", where=str(folder), fix="Choose another --name."
+        ) from error
+    return folder
+
+
+def _numbered_folder(runs_folder: Path, stem: str) -> Path:
+    stem = re.sub(r"[\x00-\x1f/\\]", "_", stem).lstrip(".") or "run"
+    taken = re.compile(re.escape(stem) + r"-(\d+)")
+    numbers = [int(match[1]) for path in runs_folder.iterdir() if (match := taken.fullmatch(path.name))]
+    number = max(numbers, default=0) + 1
+    while True:
+        folder = runs_folder / f"{stem}-{number}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another training took the number a moment ago
+            number += 1
+        else:
+            return folder
+
+
+def default_runs_folder() -> Path:
+    """`$DLCLI_RUNS`, else ./runs."""
+    return Path(os.environ.get("DLCLI_RUNS") or "runs")
+
+
+def find_run(named: str | None, runs_folder: Path) -> Path:
+    """The folder of the run or artefact that `--run` names; without a name `$DLCLI_RUN`, else the
+    latest finished run in `runs_folder`.
+
+    Raises:
+        UsageError: if there is none.
+        DataError: if the one named holds no finished model.
+    """
+    named = named or os.environ.get("DLCLI_RUN") or None
+    if named is None:
+        return latest_run(runs_folder).folder
+    for folder in (Path(named), runs_folder / named):
+        if folder.is_dir():
+            model_folder(folder)
+            return folder
+    raise UsageError(
+        "there is no such run.",
+        where=named,
+        fix=f"{_known(runs_folder)} `--run imagenet` is the built-in 1000-class classifier.",
+    )
+
+
+def model_folder(folder: Path) -> Path:
+    """The artefact in a run folder or an exported folder, or the folder itself where it is one.
+
+    Raises:
+        DataError: if there is none.
+    """
+    for candidate in (folder / files.MODEL, folder):
+        if (candidate / artifact.MODEL_JSON).is_file():
+            return candidate
+    raise DataError(
+        "there is no finished model in this folder.",
+        where=str(folder),
+        fix="Train one (`dlcli train FOLDER`) or name another run with --run.",
+    )
+
+
+def latest_run(runs_folder: Path) -> Run:
+    """The run with a finished model that was started last.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    finished = []
+    for path in _run_folders(runs_folder):
+        try:
+            finished.append((str(Run(path).describe().get("started", "")), path))
+        except DataError:
+            continue  # a damaged run is not the latest one; naming it says what is wrong
+    if not finished:
+        raise UsageError(
+            "there is no finished run here.",
+            where=str(runs_folder),
+            fix="Train one: `dlcli train FOLDER`. Or use `--run imagenet`, the built-in "
+            "1000-class classifier.",
+        )
+    return Run(max(finished)[1])
+
+
+def _run_folders(runs_folder: Path) -> list[Path]:
+    if not runs_folder.is_dir():
+        return []
+    return [
+        path
+        for path in runs_folder.iterdir()
+        if (path / files.MODEL / artifact.MODEL_JSON).is_file()
+    ]
+
+
+def _known(runs_folder: Path) -> str:
+    names = sorted(path.name for path in _run_folders(runs_folder))
+    if not names:
+        return f"There are no finished runs in {runs_folder}."
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"In {runs_folder} there are: {shown}."

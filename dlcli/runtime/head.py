@@ -1,0 +1,64 @@
+"""A head: features -> probabilities, in NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.errors import DataError
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier behind a body.
+
+    `weights` are float32 (F, K), `bias` float32 (K,); logits are divided by `temperature` (> 0)
+    before the softmax (Guo 2017).
+    """
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    temperature: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """The number of weights and biases."""
+        return int(self.weights.size + self.bias.size)
+
+    def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 (B, F) -> float32 (B, K), before the temperature."""
+        return features.astype(np.float32, copy=False) @ self.weights + self.bias
+
+    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 (B, F) -> float32 (B, K); rows sum to 1."""
+        return softmax(self.logits(features) / self.temperature)
+
+    def save(self, path: Path) -> None:
+        """Writes weights, bias and temperature as .npz."""
+        np.savez(path, weights=self.weights, bias=self.bias, temperature=self.temperature)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Along the last axis, safe for large logits."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
+
+
+def load_head(path: Path) -> Head:
+    """Reads what `Head.save` wrote.
+
+    Raises:
+        DataError: if the file is missing or is no head.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Head(arrays["weights"], arrays["bias"], float(arrays["temperature"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"this is no readable head ({error}).",
+            where=str(path),
+            fix="Train again, or take the run from a backup.",
+        ) from error

@@ -1,0 +1,146 @@
+"""A spec file and `--set` options -> a Spec, or every fault at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dlcli.errors import SpecError, UsageError
+from dlcli.spec.reader import Location, SpecText, parse_value, read_spec_text
+from dlcli.spec.schema import Spec
+
+
+def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
+    """The spec in `path` (None: all defaults) with `key=value` overrides laid over it.
+
+    A relative data.folder counts from the file's own folder.
+
+    Raises:
+        SpecError: with every fault, each with its place, key, value and remedy.
+        UsageError: for an override without `=`.
+    """
+    text = read_spec_text(path) if path else SpecText("", {})
+    values = text.values
+    overridden: dict[Location, str] = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        location = tuple(key.strip().split("."))
+        if not equals or not all(location):
+            raise UsageError(
+                f"{override!r} sets nothing.", where="--set", fix="Write --set train.effort=quick"
+            )
+        values = _set(values, location, parse_value(value))
+        overridden[location] = f"--set {override}"
+    try:
+        spec = Spec.model_validate(values)
+    except ValidationError as error:
+        found = sorted(error.errors(), key=lambda details: text.line_of(details["loc"]))
+        faults = [_sentence(details, text, overridden) for details in found]
+        raise SpecError(faults) from error
+    return _relative_to(path, spec, ("data", "folder") in overridden)
+
+
+def _set(values: Any, location: Location, value: Any) -> dict[str, Any]:
+    """A copy of nested maps with one value changed."""
+    first, *rest = location
+    below = values if isinstance(values, dict) else {}
+    if rest:
+        value = _set(below.get(str(first), {}), tuple(rest), value)
+    return {**below, str(first): value}
+
+
+def _relative_to(path: Path | None, spec: Spec, folder_from_option: bool) -> Spec:
+    folder = spec.data.folder
+    if path is None or folder is None or folder_from_option:
+        return spec
+    data = spec.data.model_copy(update={"folder": path.parent / folder.expanduser()})
+    return spec.model_copy(update={"data": data})
+
+
+def _sentence(details: ErrorDetails, text: SpecText, overridden: dict[Location, str]) -> str:
+    """`dlcli.yaml:14:5 train.epochs must be 1 or more, got 0`"""
+    location = details["loc"]
+    place = _option(location, text, overridden) or text.place(location)
+    return f"{place} {_dotted(location)} {_what(details, location)}"
+
+
+def _option(
+    location: Location, text: SpecText, overridden: dict[Location, str]
+) -> str | None:
+    """The `--set` that made the value at `location`; None where it comes from the file."""
+    for key, option in overridden.items():
+        below = key[: len(location)] == location and location not in text.lines
+        if below or location[: len(key)] == key:
+            return f"{option}:"
+    return None
+
+
+def _dotted(location: Location) -> str:
+    dotted = ""
+    for part in location:
+        dotted += f"[{part}]" if isinstance(part, int) else f".{part}" if dotted else str(part)
+    return dotted or "the spec"
+
+
+def _what(details: ErrorDetails, location: Location) -> str:
+    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
+    if kind == "extra_forbidden":
+        return "is no setting." + _nearest(str(location[-1]), _keys_beside(location))
+    if kind == "literal_error":
+        choices = context["expected"].replace("'", "")
+        known = choices.replace(" or ", ", ").split(", ")
+        return f"must be {choices}, got {value!r}.{_nearest(str(value), known)}"
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"must be {words.format(context[key])}, got {value!r}"
+    if kind == "value_error":
+        return str(context["error"])
+    expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
+    return f"{expected}, got {value!r}"
+
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "{:g} or more"),
+    "greater_than": ("gt", "more than {:g}"),
+    "less_than_equal": ("le", "{:g} or less"),
+    "less_than": ("lt", "less than {:g}"),
+}
+_EXPECTED = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "path_type": "must be a path",
+    "model_type": "must be a map of settings",
+    "model_attributes_type": "must be a map of settings",
+}
+
+
+def _keys_beside(location: Location) -> list[str]:
+    """The settings valid where `location` stands."""
+    section: Any = Spec
+    for part in location[:-1]:
+        section = section.model_fields[str(part)].annotation
+    return list(section.model_fields) if issubclass(section, BaseModel) else []
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    found = difflib.get_close_matches(word.lower(), known, 1, 0.6)
+    return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(known)}."
+
+
+def dump_spec(spec: Spec) -> str:
+    """YAML that `load_spec` reads back as the same spec."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    text = StringIO()
+    YAML(typ="safe", pure=True).dump(spec.model_dump(mode="json"), text)
+    return text.getvalue()

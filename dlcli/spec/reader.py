@@ -1,0 +1,113 @@
+"""YAML text -> plain values, and the line and column of every node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from dlcli.errors import SpecError, UsageError
+
+MAX_BYTES, MAX_DEPTH, MAX_NODES = 1_000_000, 32, 20_000
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class SpecText:
+    """The values of a spec file, and where each key begins: `lines[("train", "epochs")]` is
+    (line, column), counted from 1."""
+
+    name: str
+    values: dict[str, Any]
+    lines: dict[Location, tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, location: Location) -> str:
+        """`file:line:column` of a key, or of the nearest one above it."""
+        line, column = self.line_of(location)
+        return f"{self.name}:{line}:{column}"
+
+    def line_of(self, location: Location) -> tuple[int, int]:
+        """(line, column) of a key, or of the nearest one above it; (1, 1) for none."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, (1, 1))
+
+
+def read_spec_text(path: Path) -> SpecText:
+    """Reads a YAML 1.2 file.
+
+    Raises:
+        UsageError: if there is no such file.
+        SpecError: if it is no YAML, holds a key twice, or is no map.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror}.", where=str(path), fix="Name a .yaml file."
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise SpecError([f"{path}: {len(content):,} bytes are no spec; the limit is {MAX_BYTES:,}"])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError([f"{path}: this is no UTF-8 text (byte {error.start})"]) from error
+    return _parse(str(path), text)
+
+
+def _parse(name: str, text: str) -> SpecText:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        document = YAML(typ="rt").load(StringIO(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        problem = (error.problem or error.context or "this is no YAML").split("\n")[0]
+        raise SpecError([f"{place} {problem}"]) from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise SpecError([f"{name}: this is no YAML ({str(error).splitlines()[0]})"]) from error
+    if document is None:
+        return SpecText(name, {})
+    lines: dict[Location, tuple[int, int]] = {}
+    try:
+        values = _plain(document, (), lines)
+    except RecursionError as error:
+        raise SpecError([f"{name}: anchors and aliases make this endless or huge: write it out"]) from error
+    if not isinstance(values, dict):
+        raise SpecError([f"{name}:1:1 a spec is a map of data, model and train, got {values!r}"])
+    return SpecText(name, values, lines)
+
+
+def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]) -> Any:
+    """ruamel's nodes as dicts, lists and scalars of Python, their places written into `lines`.
+
+    Aliases can make a tree endless or far larger than its text: RecursionError ends both.
+    """
+    if len(location) > MAX_DEPTH or len(lines) > MAX_NODES:
+        raise RecursionError
+    if isinstance(node, dict):
+        values = {}
+        for key, value in node.items():
+            line, column = node.lc.key(key)  # type: ignore[attr-defined]
+            lines[(*location, key)] = (line + 1, column + 1)
+            values[str(key)] = _plain(value, (*location, key), lines)
+        return values
+    if isinstance(node, list):
+        items = []
+        for number, value in enumerate(node):
+            line, column = node.lc.item(number)  # type: ignore[attr-defined]
+            lines[(*location, number)] = (line + 1, column + 1)
+            items.append(_plain(value, (*location, number), lines))
+        return items
+    for scalar in (bool, int, float, str):
+        if isinstance(node, scalar):
+            return scalar(node)
+    return node
+
+
+def parse_value(text: str) -> Any:
+    """One YAML value, as on the right of `--set key=value`."""
+    return _parse("--set", f"value: {text}").values["value"]

@@ -1,0 +1,64 @@
+"""The two streams: the answer goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+_BOLD, _RED, _YELLOW, _DIM = "1", "31", "33", "2"
+
+
+def use_utf8() -> None:
+    """Both streams in UTF-8 on every platform; bytes of a path that were no UTF-8 pass through."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at the stream, through a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def print_answer(lines: Iterable[str]) -> None:
+    """Lines of the answer, to stdout; a line that starts with a word in capitals is no heading."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def print_note(text: str) -> None:
+    """A line of information, to stderr."""
+    sys.stderr.write(f" {text}\n")
+
+
+def print_warning(text: str) -> None:
+    """A line that must not be missed, to stderr."""
+    sys.stderr.write(paint(f" warning: {text}", _YELLOW, sys.stderr) + "\n")
+
+
+def print_error(text: str) -> None:
+    """Why a command ends without an answer, to stderr."""
+    sys.stderr.write(paint(text, _RED, sys.stderr) + "\n")
+
+
+def bold(text: str) -> str:
+    """For stdout; as it is where there is no colour."""
+    return paint(text, _BOLD, sys.stdout)
+
+
+def dim(text: str) -> str:
+    """For stdout; as it is where there is no colour."""
+    return paint(text, _DIM, sys.stdout)
+
+
+def paint(text: str, code: str, stream: TextIO) -> str:
+    """`text` in an ANSI style, where the stream takes colour (NO_COLOR, FORCE_COLOR)."""
+    return f"\x1b[{code}m{text}\x1b[0m" if _has_color(stream) else text
+
+
+def _has_color(stream: TextIO) -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)

@@ -1,0 +1,113 @@
+"""Results as lines of text for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dlcli.ui.console import bold
+
+if TYPE_CHECKING:
+    from dlcli.commands.evaluate import EvaluateResult
+    from dlcli.commands.export import ExportResult
+    from dlcli.commands.train import TrainResult
+    from dlcli.metrics.classification import ClassScores
+    from dlcli.metrics.report import Report
+
+MOST_CLASSES = 20
+"""Beyond this many classes the worst are shown; the JSON holds all."""
+
+_WORST = 10
+_CONFUSED = 3
+
+
+def train_lines(result: TrainResult) -> Iterator[str]:
+    """The report on test (or val), how long it took, and what to type next."""
+    yield from report_lines("Test" if result.test else "Val", result.test or result.val)
+    before = result.calibration_error_before
+    error = result.val.expected_calibration_error
+    if before is not None and error is not None:
+        yield f" Calibration error on val: {error:.3f} ({before:.3f} before the temperature)."
+    yield f" {result.seconds['total']:.1f} s · {printable(str(result.run))}"
+    yield ""
+    yield " Try it:     dlcli predict cat.jpg"
+    yield " Check it:   dlcli evaluate FOLDER"
+    yield " Ship it:    dlcli export"
+
+
+def evaluate_lines(result: EvaluateResult) -> Iterator[str]:
+    """The report of an evaluation."""
+    yield f" {printable(result.run)} on {printable(result.source)}"
+    yield from report_lines("Accuracy", result.report)
+
+
+def export_lines(result: ExportResult) -> Iterator[str]:
+    """Where the export lies and how well it agrees with the run."""
+    parity = result.parity
+    yield f" {printable(str(result.folder))} · {result.format} · {result.size_bytes / 1e6:.1f} MB"
+    yield (
+        f" Checked on {parity.num_images} {parity.source} in a fresh process: probabilities within "
+        f"{parity.max_abs_difference:.1e}, same top class for {parity.top_1_agreement:.1%}."
+    )
+
+
+def report_lines(title: str, report: Report) -> Iterator[str]:
+    """Headline, a row a class, averages, and what is confused most."""
+    yield bold(f" {title}: {_headline(report)}")
+    yield from _class_table(report)
+    if report.most_confused:
+        pairs = [
+            f"{printable(pair.true)} taken for {printable(pair.predicted)} ({pair.count})"
+            for pair in report.most_confused[:_CONFUSED]
+        ]
+        yield f" Most confused: {', '.join(pairs)}."
+
+
+def _headline(report: Report) -> str:
+    if report.accuracy is None or report.accuracy_interval is None:
+        return "no pictures."
+    low, high = report.accuracy_interval
+    majority = max(report.classes, key=lambda scores: scores.support).name
+    return (
+        f"{report.accuracy:.3f} right ({report.num_correct} of {report.num_images}), "
+        f"95 % interval {low:.3f} to {high:.3f}. "
+        f'Always guessing "{printable(majority)}" would give {report.majority_baseline:.3f}.'
+    )
+
+
+def _class_table(report: Report) -> Iterator[str]:
+    classes = list(report.classes)
+    if len(classes) > MOST_CLASSES:
+        tested = [scores for scores in classes if scores.support]
+        classes = sorted(tested, key=lambda scores: scores.f1_score or 0.0)[:_WORST]
+    # Names are measured as shown: a control character in one must not break the table.
+    classes = [replace(scores, name=printable(scores.name)) for scores in classes]
+    width = max([12, *(len(scores.name) for scores in classes)])
+    yield f"   {'class':<{width}}  precision  recall     f1  pictures"
+    for scores in classes:
+        yield _class_row(scores, width)
+    left_out = len(report.classes) - len(classes)
+    if left_out:
+        yield f"   the {len(classes)} worst of {len(report.classes)}; all of them: --json"
+    average = report.macro_avg
+    numbers = (average.precision, average.recall, average.f1_score)
+    yield "   " + _row("macro avg", width, numbers, report.num_images)
+
+
+def _class_row(scores: ClassScores, width: int) -> str:
+    numbers = (scores.precision, scores.recall, scores.f1_score)
+    return "   " + _row(scores.name, width, numbers, scores.support)
+
+
+def _row(name: str, width: int, numbers: tuple[float | None, ...], support: int) -> str:
+    precision, recall, f1_score = ("n/a" if n is None else f"{n:.3f}" for n in numbers)
+    return f"{name:<{width}}  {precision:>9}  {recall:>6}  {f1_score:>5}  {support:>8}"
+
+
+def printable(text: str) -> str:
+    """`text` with control characters escaped, so that a name cannot command a terminal."""
+    return "".join(
+        char if char.isprintable() or 0xDC80 <= ord(char) <= 0xDCFF else repr(char)[1:-1]
+        for char in text
+    )
