@@ -119,7 +119,7 @@ def _require_version(document: dict[str, Any], path: Path) -> None:
             f"this model has format {found[0]} and reader {found[1]}; this version of dlcli "
             f"({__version__}) reads format {FORMAT_VERSION} and reader {READER_VERSION}.",
             where=str(path),
-            fix=f"Use the version that made it ({document.get('dlcli', 'unknown')}) or train again.",
+            fix=f"Use the dlcli that made it ({document.get('dlcli', 'unknown')}) or train again.",
         )
 
 

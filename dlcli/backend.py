@@ -11,12 +11,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dlcli.processor import silenced_stderr
 
 if TYPE_CHECKING:
-    import keras
+    keras: Any
+
+Model: TypeAlias = Any
+"""A keras.Model, for signatures: Keras carries no type information."""
 
 _prepared: dict[str, Any] = {}
 

@@ -1,0 +1,1 @@
+"""One module a command: run(options, reporter) -> a result; orchestrates, never prints."""

@@ -134,7 +134,9 @@ def _folder_pictures(opened: OpenedRun, folder: Path, split: str | None) -> _Lab
             )
     elif split:
         raise UsageError(
-            "this folder is not split.", where=str(folder), fix="Leave --split out to use all of it."
+            "this folder is not split.",
+            where=str(folder),
+            fix="Leave --split out to use all of it.",
         )
     return _Labelled(
         source,
@@ -168,8 +170,6 @@ def _report_skipped(
     from dlcli.data.dataset import list_skipped
 
     if not num_used:
-        raise DataError(
-            f"none of the pictures can be used: {list_skipped(skipped)}.", where=source
-        )
+        raise DataError(f"none of the pictures can be used: {list_skipped(skipped)}.", where=source)
     if skipped:
         reporter.report(Warned(f"skipped {len(skipped)}: {list_skipped(skipped)}"))

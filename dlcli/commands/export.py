@@ -62,7 +62,7 @@ class ExportResult:
 
 
 def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
-    """Builds the Keras model, writes it, asks it in a fresh process, and only then puts it in place.
+    """Writes the model, asks it in a fresh process, and only then puts it in place.
 
     Raises:
         UsageError: if the target is there already.

@@ -38,7 +38,9 @@ def list_templates() -> dict[str, str]:
     templates = {}
     for path in resources.files("dlcli.spec").joinpath("templates").iterdir():
         if path.name.endswith(".yaml"):
-            comments = [line[1:].strip() for line in path.read_text().splitlines() if line[:1] == "#"]
+            comments = [
+                line[1:].strip() for line in path.read_text().splitlines() if line[:1] == "#"
+            ]
             about = " ".join(comments[2:]).split(". ")[0].split(": ")[0]
             templates[path.name.removesuffix(".yaml")] = about.rstrip(".")
     return dict(sorted(templates.items()))

@@ -77,8 +77,7 @@ def _record(prediction: Prediction, class_names: tuple[str, ...], top: int) -> P
         return PredictionRecord(prediction.path, None, None, None, None, False, prediction.error)
     ranking = (-prediction.probabilities).argsort(kind="stable")[:top]
     ranked = tuple(
-        RankedClass(class_names[label], float(prediction.probabilities[label]))
-        for label in ranking
+        RankedClass(class_names[label], float(prediction.probabilities[label])) for label in ranking
     )
     return PredictionRecord(
         prediction.path,

@@ -128,7 +128,9 @@ def resolve_spec(options: TrainOptions) -> Spec:
     if target is not None and target.suffix.lower() in SPEC_SUFFIXES and not target.is_dir():
         if options.spec is not None:
             raise UsageError(
-                f"two specs were given, {target} and {options.spec}.", where="--spec", fix="Give one."
+                f"two specs were given, {target} and {options.spec}.",
+                where="--spec",
+                fix="Give one.",
             )
         return load_spec(target, options.overrides)
     spec = load_spec(options.spec, options.overrides)
@@ -172,9 +174,7 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
         },
     )
     data = spec.data.model_copy(update={"folder": resolved})
-    files.write_text(
-        opened.folder / files.SPEC, dump_spec(spec.model_copy(update={"data": data}))
-    )
+    files.write_text(opened.folder / files.SPEC, dump_spec(spec.model_copy(update={"data": data})))
     header = ("path", "label", "split", "group", "sha256")
     files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
     return opened

@@ -55,7 +55,10 @@ class Dataset:
     def num_images(self) -> dict[str, int]:
         """How many pictures are in train, val and test, and how many were skipped."""
         found = Counter(split for split in self.splits if split)
-        return {**{split: found[split] for split in (TRAIN, VAL, TEST)}, "skipped": len(self.skipped)}
+        return {
+            **{split: found[split] for split in (TRAIN, VAL, TEST)},
+            "skipped": len(self.skipped),
+        }
 
     def split_rows(self) -> Iterable[tuple[str, str, str, str, str]]:
         """The rows of split.csv: path, label, split, group, sha256."""
@@ -116,9 +119,7 @@ def _introduce(index: DatasetIndex, reporter: Reporter) -> None:
     more = f", and {len(counts) - 8} more classes" if len(counts) > 8 else ""
     name = index.folder.resolve().name
     classes = f"{len(counts)} classes" if len(counts) > 1 else "1 class"
-    reporter.report(
-        Said(f"{name} · {classes} · {len(index.files)} pictures · {shown}{more}")
-    )
+    reporter.report(Said(f"{name} · {classes} · {len(index.files)} pictures · {shown}{more}"))
     if index.num_ignored:
         reporter.report(Said(f"passed over: {index.num_ignored} files that are no pictures"))
     if index.empty_classes:
@@ -136,9 +137,7 @@ def _require_classes(index: DatasetIndex) -> None:
     if not index.is_split:
         return
     trained = {file.label for file in index.files if file.split == TRAIN}
-    foreign = [
-        name for label, name in enumerate(index.class_names) if label not in trained
-    ]
+    foreign = [name for label, name in enumerate(index.class_names) if label not in trained]
     if foreign:
         raise DataError(
             f"val or test holds classes that train does not: {', '.join(foreign)}.",
@@ -226,9 +225,7 @@ def _warn_of_small_parts(dataset: Dataset, counts: dict[str, int], reporter: Rep
 
 def _twins(dataset: Dataset) -> str:
     used = [
-        sha256
-        for sha256, split in zip(dataset.store.sha256s, dataset.splits, strict=True)
-        if split
+        sha256 for sha256, split in zip(dataset.store.sha256s, dataset.splits, strict=True) if split
     ]
     twins = len(used) - len(set(used))
     return f"; {twins} duplicates kept together" if twins and not dataset.index.is_split else ""

@@ -203,9 +203,9 @@ def _skip_strays(folder: Path, prefix: str, listing: _Listing) -> None:
             listing.num_ignored += 1
 
 
-def _walk(folder: str, prefix: str, above: tuple[tuple[int, int], ...] = ()) -> Iterator[
-    tuple[str, bool]
-]:
+def _walk(
+    folder: str, prefix: str, above: tuple[tuple[int, int], ...] = ()
+) -> Iterator[tuple[str, bool]]:
     """(path with `/`, may be a picture) of each file below; links to a folder above end there."""
     status = os.stat(folder)
     here = (status.st_dev, status.st_ino)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
-
-from dlcli.data.index import list_images
 
 STDIN = "-"
 _GLOB_SIGNS = frozenset("*?[")
@@ -24,8 +21,12 @@ def expand_inputs(
         if item == STDIN:
             yield from _read_paths(stdin, b"\0" if nul_separated else b"\n")
         elif os.path.isdir(item):
+            from dlcli.data.index import list_images  # a single picture needs it not
+
             yield from list_images(Path(item))
         elif not os.path.lexists(item) and _GLOB_SIGNS.intersection(item):
+            import glob
+
             yield from sorted(glob.glob(item, recursive=True)) or [item]
         else:
             yield item

@@ -26,7 +26,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 Resize = Literal["crop", "pad", "stretch"]
 
@@ -125,7 +125,7 @@ def _open(content: bytes) -> Image.Image:
     """Tries the common formats first: loading every plugin of Pillow takes a while."""
     try:
         return Image.open(io.BytesIO(content), formats=_COMMON_FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return Image.open(io.BytesIO(content), formats=_all_formats())
 
 
@@ -218,7 +218,7 @@ def _reason(error: Exception, content: bytes) -> str:
         limit = round((Image.MAX_IMAGE_PIXELS or 0) / 1e6)
         size = f"{int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else "too large"
         return f"{size}; the limit is {limit}"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return _what_instead(content)
     if isinstance(error, MemoryError):
         return "too large for the memory"

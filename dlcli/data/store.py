@@ -12,12 +12,10 @@ import hashlib
 import json
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import numpy as np
 import PIL
@@ -32,14 +30,11 @@ from dlcli.data.pixels import (
     read_file,
 )
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
-from dlcli.processor import num_threads
+from dlcli.processor import in_order, num_threads
 
 KIND = "pixels"
 STAGE = "reading pictures"
 _PIXELS, _RECORDS = "pixels.u8", "records.json"
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -82,25 +77,6 @@ def open_store(
     return PixelStore(
         key, entry / _PIXELS, shape, tuple(records["sha256s"]), tuple(records["reasons"])
     )
-
-
-def in_order(
-    work: Callable[[_In], _Out], inputs: Iterable[_In], num_workers: int, ahead: int = 4
-) -> Iterator[_Out]:
-    """`map` over a small pool of threads: results in input order, inputs taken lazily, at most
-    `ahead` for each thread under way. The pool ends with the iterator."""
-    with ThreadPoolExecutor(num_workers) as pool:
-        waiting: deque[Future[_Out]] = deque()
-        try:
-            for item in inputs:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > ahead * num_workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _fingerprint(

@@ -7,15 +7,16 @@ This file is run by its path and imports nothing of dlcli, as the one who receiv
 
 import os
 import sys
+from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 
 def answer_saved_model(path, pixels):  # type: ignore[no-untyped-def]
-    """Probabilities (N, K) of float32 pixels, by plain tf.saved_model.load."""
+    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by plain tf.saved_model.load."""
     import tensorflow
 
     serve = tensorflow.saved_model.load(path).signatures["serving_default"]
@@ -24,8 +25,8 @@ def answer_saved_model(path, pixels):  # type: ignore[no-untyped-def]
     )
 
 
-def answer_litert(path, pixels):  # type: ignore[no-untyped-def]
-    """Probabilities (N, K) of float32 pixels, by ai_edge_litert."""
+def answer_litert(path: str, pixels: Any) -> Any:
+    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by ai_edge_litert."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path)
@@ -40,8 +41,8 @@ def answer_litert(path, pixels):  # type: ignore[no-untyped-def]
     return np.concatenate(answers)
 
 
-def answer_keras(path, pixels):  # type: ignore[no-untyped-def]
-    """Probabilities (N, K) of float32 pixels, by keras.saving.load_model."""
+def answer_keras(path: str, pixels: Any) -> Any:
+    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by keras.saving.load_model."""
     import keras
 
     model = keras.saving.load_model(path, compile=False)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dlcli import backend
-from dlcli.backend import keras
+from dlcli.backend import Model, keras
 
 VERSION = "1"
 
 
-def write_saved_model(model: keras.Model, class_names: Sequence[str], folder: Path) -> Path:
+def write_saved_model(model: Model, class_names: Sequence[str], folder: Path) -> Path:
     """Writes `folder/1/` and returns it.
 
     Signatures `serving_default` (float32 (B, H, W, C), 0-255) and `serve_uint8` (the same as

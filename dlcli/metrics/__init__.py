@@ -1,0 +1,1 @@
+"""Numbers about answers, in NumPy, SciPy and scikit-learn."""

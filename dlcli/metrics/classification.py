@@ -110,9 +110,7 @@ def top_k_accuracy(
     return float(((probabilities > own[:, None]).sum(axis=1) < k).mean())
 
 
-def mean_log_loss(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer]
-) -> float | None:
+def mean_log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float | None:
     """Mean of -log p(true class), natural logarithm; probabilities below 1e-7 count as that."""
     if not len(labels):
         return None

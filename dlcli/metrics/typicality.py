@@ -80,9 +80,7 @@ def _normalized(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(features / np.maximum(lengths, 1e-12), np.float32)
 
 
-def _distances(
-    features: NDArray[np.float32], training: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _distances(features: NDArray[np.float32], training: NDArray[np.float32]) -> NDArray[np.float32]:
     """Euclidean distance of each unit vector to its k-th nearest training vector."""
     neighbour = min(NEIGHBOURS, len(training)) - 1
     distances = np.empty(len(features), np.float32)

@@ -51,9 +51,7 @@ def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporte
     return KeptBody(entry / _BODY, facts["sha256"])
 
 
-def _convert(
-    backbone: Backbone, image_size: tuple[int, int], target: Path, weights: Path
-) -> None:
+def _convert(backbone: Backbone, image_size: tuple[int, int], target: Path, weights: Path) -> None:
     height, width = image_size
     command = [sys.executable, "-m", "dlcli.models.convert_body", backbone.name]
     done = subprocess.run(

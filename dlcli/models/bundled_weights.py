@@ -90,9 +90,7 @@ def _unpickle(file: io.BytesIO) -> Any:
     return _RestrictedUnpickler(file).load()
 
 
-def _read_storages(
-    file: io.BytesIO, dtypes: dict[str, np.dtype[Any]]
-) -> dict[str, NDArray[Any]]:
+def _read_storages(file: io.BytesIO, dtypes: dict[str, np.dtype[Any]]) -> dict[str, NDArray[Any]]:
     """The raw storages, each an int64 count followed by its numbers, in the order of the keys."""
     storages = {}
     for key in _unpickle(file):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.backend import keras
+from dlcli.backend import Model, keras
 
 _MEAN, _SCALE = 127.0, 128.0
 _EPSILON = 1e-3
@@ -46,7 +46,7 @@ def build_body(
     *,
     width: float = 1.0,
     depth: float = 1.0,
-) -> keras.Model:
+) -> Model:
     """The network up to its pooled features: float32 (B, H, W, 3), 0-255 -> (B, 1280)."""
     pixels = keras.Input((*image_size, 3), name="pixels")
     x = keras.layers.Rescaling(1 / _SCALE, -_MEAN / _SCALE, name="normalize")(pixels)
@@ -58,7 +58,7 @@ def build_body(
     return keras.Model(pixels, features, name=name.replace("-", "_"))
 
 
-def set_weights(body: keras.Model, tensors: dict[str, NDArray[Any]]) -> None:
+def set_weights(body: Model, tensors: dict[str, NDArray[Any]]) -> None:
     """Copies the tensors of a weight file (PyTorch's names and axis order) into `body`."""
     for layer in body.layers:
         if layer.weights:
@@ -136,9 +136,7 @@ def _torch_name(layer_name: str) -> str:
     return f"_blocks.{block.removeprefix('block')}.{names[part]}"
 
 
-def _layer_weights(
-    layer: keras.layers.Layer, tensors: dict[str, NDArray[Any]]
-) -> list[NDArray[np.float32]]:
+def _layer_weights(layer: Any, tensors: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
     name = _torch_name(layer.name)
     if isinstance(layer, keras.layers.BatchNormalization):
         parts = ("weight", "bias", "running_mean", "running_var")

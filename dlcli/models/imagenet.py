@@ -1,4 +1,4 @@
-"""The built-in classifier of 1000 classes: the body and the head that EfficientNet-Lite0 came with."""
+"""The built-in classifier of 1000 classes: EfficientNet-Lite0 with the head it came with."""
 
 from __future__ import annotations
 

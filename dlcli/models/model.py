@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlcli.backend import keras
+from dlcli.backend import Model, keras
 from dlcli.models import bundled_weights, efficientnet_lite
 from dlcli.models.registry import BACKBONES
 from dlcli.runtime.head import Head
 
 
-def load_body(name: str, image_size: tuple[int, int]) -> keras.Model:
+def load_body(name: str, image_size: tuple[int, int]) -> Model:
     """A backbone with its ImageNet weights: float32 (B, H, W, 3), 0-255 -> features (B, F).
 
     Raises:
@@ -26,7 +26,7 @@ def load_body(name: str, image_size: tuple[int, int]) -> keras.Model:
     return body
 
 
-def join_head(body: keras.Model, head: Head, class_names: Sequence[str]) -> keras.Model:
+def join_head(body: Model, head: Head, class_names: Sequence[str]) -> Model:
     """The whole network: float32 (B, H, W, C), 0-255 -> probabilities (B, K), rows sum to 1.
 
     The temperature is folded into the last layer's weights.

@@ -1,0 +1,1 @@
+"""One training and all its files."""

@@ -41,8 +41,7 @@ class Run:
         """
         path = self.folder / files.RUN_JSON
         try:
-            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return {**document}
+            return dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(
                 "this run's description is missing or damaged.",
@@ -103,7 +102,9 @@ def _named_folder(runs_folder: Path, name: str) -> Path:
 def _numbered_folder(runs_folder: Path, stem: str) -> Path:
     stem = re.sub(r"[\x00-\x1f/\\]", "_", stem).lstrip(".") or "run"
     taken = re.compile(re.escape(stem) + r"-(\d+)")
-    numbers = [int(match[1]) for path in runs_folder.iterdir() if (match := taken.fullmatch(path.name))]
+    numbers = [
+        int(match[1]) for path in runs_folder.iterdir() if (match := taken.fullmatch(path.name))
+    ]
     number = max(numbers, default=0) + 1
     while True:
         folder = runs_folder / f"{stem}-{number}"

@@ -1,0 +1,1 @@
+"""Inference without any framework."""

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from dlcli.artifact import BODY, HEAD, TYPICALITY, Artifact
 from dlcli.data.pixels import UnreadableImageError, read_image
-from dlcli.data.store import in_order
 from dlcli.errors import DataError
 from dlcli.metrics.typicality import Typicality, load_typicality
-from dlcli.processor import num_threads
+from dlcli.processor import in_order, num_threads
 from dlcli.runtime.body import Body
 from dlcli.runtime.head import Head, load_head
 from dlcli.runtime.litert import LiteRtBody
@@ -64,7 +63,7 @@ class Classifier:
 
     def predict_files(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Prediction]:
         """Answers in input order, computed in parallel; `paths` are taken lazily."""
-        return in_order(self.predict_file, map(os.fspath, paths), num_threads())
+        return in_order(self.predict_file, (os.fspath(path) for path in paths), num_threads())
 
     @property
     def _unknown_below(self) -> float:

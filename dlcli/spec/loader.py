@@ -69,9 +69,7 @@ def _sentence(details: ErrorDetails, text: SpecText, overridden: dict[Location, 
     return f"{place} {_dotted(location)} {_what(details, location)}"
 
 
-def _option(
-    location: Location, text: SpecText, overridden: dict[Location, str]
-) -> str | None:
+def _option(location: Location, text: SpecText, overridden: dict[Location, str]) -> str | None:
     """The `--set` that made the value at `location`; None where it comes from the file."""
     for key, option in overridden.items():
         below = key[: len(location)] == location and location not in text.lines

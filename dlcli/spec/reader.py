@@ -75,7 +75,9 @@ def _parse(name: str, text: str) -> SpecText:
     try:
         values = _plain(document, (), lines)
     except RecursionError as error:
-        raise SpecError([f"{name}: anchors and aliases make this endless or huge: write it out"]) from error
+        raise SpecError(
+            [f"{name}: anchors and aliases make this endless or huge: write it out"]
+        ) from error
     if not isinstance(values, dict):
         raise SpecError([f"{name}:1:1 a spec is a map of data, model and train, got {values!r}"])
     return SpecText(name, values, lines)

@@ -14,9 +14,7 @@ def _height_and_width(value: object) -> tuple[int, int]:
     pair = (value, value) if isinstance(value, int) else value
     if isinstance(pair, list | tuple) and len(pair) == 2:
         height, width = pair
-        if all(
-            type(side) is int and LEAST_IMAGE_SIZE <= side <= MOST_IMAGE_SIZE for side in pair
-        ):
+        if all(type(side) is int and LEAST_IMAGE_SIZE <= side <= MOST_IMAGE_SIZE for side in pair):
             return height, width
     raise ValueError(
         "must be a whole number of pixels or [height, width], "

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli import cache
-from dlcli.data.store import PixelStore, in_order
+from dlcli.data.store import PixelStore
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
-from dlcli.processor import num_threads
+from dlcli.processor import in_order, num_threads
 from dlcli.runtime.body import Body
 
 KIND = "features"
@@ -42,9 +42,7 @@ def kept_features(
     return features
 
 
-def _compute(
-    file: Path, store: PixelStore, body: Body, reporter: Reporter, mirrored: bool
-) -> None:
+def _compute(file: Path, store: PixelStore, body: Body, reporter: Reporter, mirrored: bool) -> None:
     def run(rows: Sequence[int]) -> tuple[Sequence[int], NDArray[np.float32]]:
         pixels = store.read(rows)
         return rows, body.features(pixels[:, :, ::-1] if mirrored else pixels)

@@ -137,7 +137,8 @@ def _weights(model: Any, num_classes: int) -> tuple[Floats, Floats]:
     """Weights (F, K) and bias (K,); scikit-learn keeps one column for two classes."""
     weights, bias = model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32)
     if num_classes == 2:
-        return np.concatenate([-weights, weights], axis=1) / 2, np.concatenate([-bias, bias]) / 2
+        half = np.float32(0.5)
+        return np.hstack([-weights, weights]) * half, np.hstack([-bias, bias]) * half
     return weights, bias
 
 

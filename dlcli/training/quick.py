@@ -18,8 +18,9 @@ from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.features import kept_features
 from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head
 
-MIRROR_BELOW = 0.95
-"""Mirror images double the reading of features: they are tried where val leaves room."""
+MIRROR_BELOW = 0.9
+"""Mirror images double the work: they are tried where val leaves room (where it was right on more
+than 90 %, they gained nothing in 12 trials on two sets of photos; on a third up to 1 point)."""
 
 HistoryRow = tuple[int, str, float, float, bool]
 
@@ -55,7 +56,7 @@ def train_head(
 ) -> TrainedHead:
     """Runs the body over every picture once and fits a head on what comes out.
 
-    Where the head is right on less than 95 % of val, the mirror images of the training pictures
+    Where the head is right on less than 90 % of val, the mirror images of the training pictures
     are added, and kept where they lower the log loss on val.
     """
     body = LiteRtBody(kept.path, image_size)
@@ -64,9 +65,7 @@ def train_head(
     fitted = _fit(train, val, dataset, reporter, "head")
     history = [_history_row(1, "head", fitted, kept=True)]
     if fitted.val_accuracy < MIRROR_BELOW:
-        mirror_images = kept_features(
-            dataset.store, body, kept.sha256, reporter, mirrored=True
-        )
+        mirror_images = kept_features(dataset.store, body, kept.sha256, reporter, mirrored=True)
         both = _join(train, _take(dataset, mirror_images, TRAIN))
         second = _fit(both, val, dataset, reporter, "head, with mirror images")
         better = second.val_log_loss < fitted.val_log_loss

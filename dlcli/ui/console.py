@@ -23,7 +23,7 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def print_answer(lines: Iterable[str]) -> None:
-    """Lines of the answer, to stdout; a line that starts with a word in capitals is no heading."""
+    """Lines of the answer, to stdout."""
     for line in lines:
         sys.stdout.write(line + "\n")
 
@@ -51,6 +51,14 @@ def bold(text: str) -> str:
 def dim(text: str) -> str:
     """For stdout; as it is where there is no colour."""
     return paint(text, _DIM, sys.stdout)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters escaped, so that a name cannot command a terminal."""
+    return "".join(
+        char if char.isprintable() or 0xDC80 <= ord(char) <= 0xDCFF else repr(char)[1:-1]
+        for char in text
+    )
 
 
 def paint(text: str, code: str, stream: TextIO) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dlcli import __version__
-from dlcli.ui.console import bold, dim
-from dlcli.ui.tables import printable
+from dlcli.ui.console import bold, dim, printable
 
 if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
@@ -128,6 +125,9 @@ def _escape(value: str) -> str:
 
 
 def _csv_row(record: PredictionRecord) -> str:
+    import csv
+    import io
+
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(_fields(record))
     return text.getvalue()

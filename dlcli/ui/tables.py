@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dlcli.ui.console import bold
+from dlcli.ui.console import bold, printable
 
 if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
@@ -103,11 +103,3 @@ def _class_row(scores: ClassScores, width: int) -> str:
 def _row(name: str, width: int, numbers: tuple[float | None, ...], support: int) -> str:
     precision, recall, f1_score = ("n/a" if n is None else f"{n:.3f}" for n in numbers)
     return f"{name:<{width}}  {precision:>9}  {recall:>6}  {f1_score:>5}  {support:>8}"
-
-
-def printable(text: str) -> str:
-    """`text` with control characters escaped, so that a name cannot command a terminal."""
-    return "".join(
-        char if char.isprintable() or 0xDC80 <= ord(char) <= 0xDCFF else repr(char)[1:-1]
-        for char in text
-    )
