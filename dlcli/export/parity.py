@@ -15,18 +15,23 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import numpy as np
 
 
-def answer_saved_model(path, pixels):  # type: ignore[no-untyped-def]
-    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by plain tf.saved_model.load."""
+BATCH = 20
+
+
+def answer_saved_model(path: str, pixels: Any) -> Any:
+    """Probabilities (N, K) of float32 pixels (N, H, W, C), by plain tf.saved_model.load."""
     import tensorflow
 
     serve = tensorflow.saved_model.load(path).signatures["serving_default"]
-    return np.concatenate(
-        [serve(pixels=tensorflow.constant(batch))["probabilities"].numpy() for batch in pixels]
-    )
+    answers = [
+        serve(pixels=tensorflow.constant(pixels[start : start + BATCH]))["probabilities"].numpy()
+        for start in range(0, len(pixels), BATCH)
+    ]
+    return np.concatenate(answers)
 
 
 def answer_litert(path: str, pixels: Any) -> Any:
-    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by ai_edge_litert."""
+    """Probabilities (N, K) of float32 pixels (N, H, W, C), by ai_edge_litert."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(path)
@@ -34,24 +39,23 @@ def answer_litert(path: str, pixels: Any) -> Any:
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     answers = []
-    for batch in pixels:
-        interpreter.set_tensor(source, batch)
+    for picture in pixels:
+        interpreter.set_tensor(source, picture[None])
         interpreter.invoke()
         answers.append(interpreter.get_tensor(target).copy())
     return np.concatenate(answers)
 
 
 def answer_keras(path: str, pixels: Any) -> Any:
-    """Probabilities (N, K) of float32 pixels (N, 1, H, W, C), by keras.saving.load_model."""
+    """Probabilities (N, K) of float32 pixels (N, H, W, C), by keras.saving.load_model."""
     import keras
 
     model = keras.saving.load_model(path, compile=False)
-    return np.concatenate([np.asarray(model(batch, training=False)) for batch in pixels])
+    return model.predict(pixels, batch_size=BATCH, verbose=0)
 
 
 RUNTIMES = {"saved_model": answer_saved_model, "litert": answer_litert, "keras": answer_keras}
 
 if __name__ == "__main__":
     form, model_path, pixels_path, answers_path = sys.argv[1:]
-    one_by_one = np.load(pixels_path)[:, None].astype(np.float32)
-    np.save(answers_path, RUNTIMES[form](model_path, one_by_one))
+    np.save(answers_path, RUNTIMES[form](model_path, np.load(pixels_path).astype(np.float32)))
