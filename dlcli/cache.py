@@ -45,7 +45,7 @@ def find_entry(kind: str, key: str) -> Path | None:
     entry = cache_folder() / kind / key
     try:
         os.utime(entry)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
         return entry if entry.is_dir() else None

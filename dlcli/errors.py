@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -75,6 +76,7 @@ class ResourceError(DlcliError):
     exit_code = ExitCode.RESOURCE
 
 
+_PATH = (str, bytes, os.PathLike)
 _DISK_FIXES = {
     errno.ENOSPC: "Free some disk space or name another place.",
     errno.EDQUOT: "Free some of your disk quota or name another place.",
@@ -91,5 +93,5 @@ def from_os_error(error: OSError) -> ResourceError | None:
     fix = _DISK_FIXES.get(error.errno or 0)
     if fix is None:
         return None
-    where = error.filename if isinstance(error.filename, str) else ""
+    where = os.fsdecode(error.filename) if isinstance(error.filename, _PATH) else ""
     return ResourceError(f"{error.strerror}.", where=where, fix=fix)

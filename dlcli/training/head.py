@@ -72,7 +72,7 @@ def fit_head(train: LabelledFeatures, val: LabelledFeatures, num_classes: int) -
     The penalty is the largest whose mean log loss on val is within one standard error of the
     best (Breiman 1984, on paired differences). The temperature (Guo 2017) is fitted on logits of
     held-out folds of train together with val's: val alone, having chosen the penalty, asks for
-    too sharp an answer.
+    too sharp an answer. Where train is too small for folds, val may only make answers milder.
     """
     space = _span(train.features)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
@@ -84,11 +84,14 @@ def fit_head(train: LabelledFeatures, val: LabelledFeatures, num_classes: int) -
     losses = np.stack([_log_losses(inside_val @ w + b, val.labels) for w, b in fits])
     chosen = within_one_standard_error(losses)
     weights, bias = fits[chosen]
-    held_out = _held_out_logits(inside, train, PENALTIES[chosen], num_classes)
     val_logits = inside_val @ weights + bias
-    temperature = fit_temperature(
-        np.concatenate([held_out, val_logits]), np.concatenate([train.labels, val.labels])
-    )
+    held_out = _held_out_logits(inside, train, PENALTIES[chosen], num_classes)
+    if held_out is None:
+        temperature = max(1.0, fit_temperature(val_logits, val.labels))
+    else:
+        temperature = fit_temperature(
+            np.concatenate([held_out, val_logits]), np.concatenate([train.labels, val.labels])
+        )
     return FittedHead(
         space.leave(weights, bias, temperature),
         PENALTIES[chosen],
@@ -144,18 +147,24 @@ def _weights(model: Any, num_classes: int) -> tuple[Floats, Floats]:
 
 def _held_out_logits(
     features: Floats, train: LabelledFeatures, penalty: float, num_classes: int
-) -> Floats:
-    """Logits (N, K) of each training row from a fit that did not see its group."""
+) -> Floats | None:
+    """Logits (N, K) of each training row from a fit that did not see its group; None where a
+    class has too few groups to leave some out."""
     from sklearn.model_selection import StratifiedGroupKFold
 
+    groups_of = [np.unique(train.groups[train.labels == label]) for label in range(num_classes)]
+    num_folds = min(_FOLDS, *(len(groups) for groups in groups_of))
+    if num_folds < 2:
+        return None
     logits = np.zeros((len(features), num_classes), np.float32)
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=0)
     for fitted, held_out in folds.split(features, train.labels, train.groups):
+        if len(np.unique(train.labels[fitted])) < num_classes:
+            return None
         model = _new_model(_FOLD_TOLERANCE)
         _fit(model, features[fitted], train.labels[fitted], penalty)
-        weights, bias = _weights(model, len(model.classes_))
-        # A class that lies in one fold alone keeps logits of 0 there.
-        logits[np.ix_(held_out, model.classes_)] = features[held_out] @ weights + bias
+        weights, bias = _weights(model, num_classes)
+        logits[held_out] = features[held_out] @ weights + bias
     return logits
 
 

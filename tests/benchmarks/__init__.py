@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.benchmarks [NAME...]`; run by hand, never a gate."""
