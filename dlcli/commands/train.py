@@ -217,7 +217,7 @@ def _train(
         test=test,
         seconds=clock.seconds(),
         model=facts,
-        calibration_error_before=trained.calibration_error_before,
+        calibration_error_before=trained.calibration_error_before("test" if test else "val"),
     )
     _write_results(opened, result, trained)
     return result

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dlcli import cache
 from dlcli.errors import ResourceError
-from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.registry import Backbone
 
 KIND = "bodies"
@@ -41,7 +41,8 @@ def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporte
     )
     entry = cache.find_entry(KIND, key)
     if entry is None:
-        stage = f"preparing {backbone.name} (once on this machine)"
+        stage = "preparing the body"
+        reporter.report(Said(f"{backbone.name} is prepared for this machine, once: 10-20 s"))
         reporter.report(StageStarted(stage))
         with cache.new_entry(KIND, key) as building:
             _convert(backbone, image_size, building, weights)

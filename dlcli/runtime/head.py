@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,10 @@ class Head:
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 (B, F) -> float32 (B, K); rows sum to 1."""
         return softmax(self.logits(features) / self.temperature)
+
+    def uncalibrated(self) -> Head:
+        """The same head without its temperature."""
+        return replace(self, temperature=1.0)
 
     def save(self, path: Path) -> None:
         """Writes weights, bias and temperature as .npz."""

@@ -42,13 +42,10 @@ class TrainedHead:
         features = self.features[rows].astype(np.float32)
         return self.fitted.head.probabilities(features), self.dataset.labels(rows)
 
-    @property
-    def calibration_error_before(self) -> float | None:
-        """The expected calibration error on val without the temperature."""
-        plain = replace(self.fitted.head, temperature=1.0)
-        rows = self.dataset.rows(VAL)
-        probabilities = plain.probabilities(self.features[rows].astype(np.float32))
-        return expected_calibration_error(probabilities, self.dataset.labels(rows))
+    def calibration_error_before(self, split: str) -> float | None:
+        """The expected calibration error on a split without the temperature."""
+        plain = replace(self, fitted=replace(self.fitted, head=self.fitted.head.uncalibrated()))
+        return expected_calibration_error(*plain.answers(split))
 
 
 def train_head(

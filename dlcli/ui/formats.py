@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 COLUMNS = ("path", "label", "probability", "typicality", "unknown", "error")
-_BAR, _PATH_WIDTH, _LABEL_WIDTH = 20, 24, 12
+_BAR, _PATH_WIDTH, _LABEL_WIDTH = 20, 28, 12
 
 
 def train_document(result: TrainResult) -> dict[str, Any]:
@@ -133,8 +133,13 @@ def _csv_row(record: PredictionRecord) -> str:
     return text.getvalue()
 
 
+def _shorten(path: str) -> str:
+    """The end of a long path: that is where the pictures of a folder differ."""
+    return path if len(path) <= _PATH_WIDTH else "…" + path[1 - _PATH_WIDTH :]
+
+
 def _table_row(record: PredictionRecord) -> str:
-    path = f"{printable(record.path):<{_PATH_WIDTH}}"
+    path = f"{_shorten(printable(record.path)):<{_PATH_WIDTH}}"
     if record.error is not None or record.top is None:
         return f" {path}  {'error':<{_LABEL_WIDTH}}  {printable(record.error or '')}"
     shown = [(printable(one.label), one.probability) for one in record.top]

@@ -24,11 +24,11 @@ _CONFUSED = 3
 
 def train_lines(result: TrainResult) -> Iterator[str]:
     """The report on test (or val), how long it took, and what to type next."""
-    yield from report_lines("Test" if result.test else "Val", result.test or result.val)
-    before = result.calibration_error_before
-    error = result.val.expected_calibration_error
+    report = result.test or result.val
+    yield from report_lines("Test" if result.test else "Val", report)
+    before, error = result.calibration_error_before, report.expected_calibration_error
     if before is not None and error is not None:
-        yield f" Calibration error on val: {error:.3f} ({before:.3f} before the temperature)."
+        yield f" Calibration: expected error {error:.3f} ({before:.3f} before the temperature)."
     yield f" {result.seconds['total']:.1f} s · {printable(str(result.run))}"
     yield ""
     yield " Try it:     dlcli predict cat.jpg"
