@@ -76,6 +76,25 @@ def _drain(waiting: queue.Queue[Future[_Out] | None]) -> None:
             future.cancel()
 
 
+def run_python(*arguments: str) -> str | None:
+    """Runs this Python with `arguments` in a process of its own, for what leaks, may crash, or
+    must know nothing of this process. None if all went well, else the last line it said."""
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if not done.returncode:
+        return None
+    said = [line for line in done.stderr.splitlines() if line.strip()]
+    return said[-1] if said else f"it ended with {done.returncode}"
+
+
 @contextlib.contextmanager
 def silenced_stderr() -> Iterator[None]:
     """Descriptor 2 leads nowhere inside: for C++ libraries that greet without being asked."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.errors import GateError, ResourceError, UsageError
 from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.processor import run_python
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,18 +144,12 @@ def _check(opened: OpenedRun, form: str, building: Path) -> Parity:
     with tempfile.TemporaryDirectory(prefix="dlcli-parity-") as folder:
         asked, answered = Path(folder) / "pixels.npy", Path(folder) / "answers.npy"
         np.save(asked, pixels)
-        command = [sys.executable, str(parity_module.__file__), form]
-        done = subprocess.run(
-            [*command, str(building / _MODEL_FILES[form]), str(asked), str(answered)],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason"]
+        model = building / _MODEL_FILES[form]
+        script = str(parity_module.__file__)
+        fault = run_python(script, form, str(model), str(asked), str(answered))
+        if fault is not None:
             raise ResourceError(
-                f"the exported model could not be run to check it ({said[-1]}).",
+                f"the exported model could not be run to check it ({fault}).",
                 fix="Install its runtime again: pip install --force-reinstall dlcli-vision",
             )
         answers = np.load(answered)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from dlcli import cache
 from dlcli.errors import ResourceError
 from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.registry import Backbone
+from dlcli.processor import run_python
 
 KIND = "bodies"
 _CONVERTER_VERSION = 1
@@ -54,18 +53,11 @@ def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporte
 
 def _convert(backbone: Backbone, image_size: tuple[int, int], target: Path, weights: Path) -> None:
     height, width = image_size
-    command = [sys.executable, "-m", "dlcli.models.convert_body", backbone.name]
-    done = subprocess.run(
-        [*command, str(height), str(width), str(target)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+    module = ("-m", "dlcli.models.convert_body")
+    fault = run_python(*module, backbone.name, str(height), str(width), str(target))
+    if fault is not None:
         raise ResourceError(
-            f"{backbone.name} could not be prepared ({said[-1]}).",
+            f"{backbone.name} could not be prepared ({fault}).",
             where=str(weights),
             fix="Check that TensorFlow works: python -c 'import tensorflow'",
         )
