@@ -16,7 +16,6 @@ import typer
 
 from dlcli import __version__
 from dlcli.errors import DlcliError, ExitCode, ResourceError, UsageError, from_os_error
-from dlcli.processor import use_one_blas_thread
 from dlcli.ui import console
 
 app = typer.Typer(
@@ -244,7 +243,6 @@ def evaluate(
         dlcli evaluate
         dlcli evaluate ./field-photos --run runs/animals-1
     """
-    use_one_blas_thread()
     from dlcli.commands import evaluate as command
     from dlcli.runs.run import default_runs_folder
     from dlcli.ui import formats, tables
@@ -296,7 +294,6 @@ def predict(
         dlcli predict photos/ --format csv > answers.csv
         find . -name '*.jpg' -print0 | dlcli predict - -0 --format jsonl
     """
-    use_one_blas_thread()
     from dlcli.commands import predict as command
     from dlcli.data.inputs import expand_inputs
     from dlcli.runs.run import default_runs_folder

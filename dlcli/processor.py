@@ -27,12 +27,6 @@ def num_threads() -> int:
     return os.cpu_count() or 1
 
 
-def use_one_blas_thread() -> None:
-    """For commands that multiply no large matrix: NumPy's OpenBLAS starts a thread a processor on
-    import otherwise, which costs a short command a tenth of its time. Must run before NumPy's."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
 def in_order(
     work: Callable[[_In], _Out], inputs: Iterable[_In], num_workers: int, ahead: int = 4
 ) -> Iterator[_Out]:

@@ -124,7 +124,7 @@ def trap(function: Callable[..., Any], *arguments: Any) -> bytes:
         def __reduce__(self) -> Any:
             return function, arguments
 
-    return pickle.dumps(Trap(), 2)
+    return pickle.dumps(Trap(), 4)
 
 
 TRAPS: dict[str, tuple[Callable[..., Any], str]] = {
