@@ -151,8 +151,6 @@ def test_a_value_of_the_wrong_kind_is_a_sentence(folder: Path, section: str, val
         open_artifact(folder)
 
 
-
-
 @pytest.mark.parametrize(
     ("edit", "found"),
     [

@@ -100,6 +100,12 @@ def fit_head(train: LabelledFeatures, val: LabelledFeatures, num_classes: int) -
     )
 
 
+def load_solver() -> None:
+    """Imports scikit-learn, which takes a second: beside a running body it takes half of that."""
+    import sklearn.linear_model
+    import sklearn.model_selection  # noqa: F401
+
+
 def within_one_standard_error(losses: NDArray[np.floating]) -> int:
     """The first row whose mean loss is within one standard error of the best row's.
 

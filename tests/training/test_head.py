@@ -21,9 +21,7 @@ def labelled(features: NDArray[np.floating], labels: NDArray[np.integer]) -> Lab
     )
 
 
-def blobs(
-    counts: list[int], num_features: int, distance: float, seed: int = 0
-) -> LabelledFeatures:
+def blobs(counts: list[int], num_features: int, distance: float, seed: int = 0) -> LabelledFeatures:
     """Gaussian classes of spread 1 whose centres, the same for every seed, are `distance` out."""
     centres = np.random.default_rng(99).normal(size=(len(counts), num_features))
     centres *= distance / np.linalg.norm(centres, axis=1, keepdims=True)
