@@ -9,10 +9,9 @@ import pytest
 from dlcli.errors import SpecError, UsageError
 from dlcli.spec.reader import MAX_BYTES, SpecText, parse_value, read_spec_text
 
-_TEN = ", ".join
 BOMB = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    + [f"a{n}: &a{n} [{_TEN([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
 )
 
 
@@ -110,7 +109,7 @@ def test_a_number_as_a_key_keeps_its_line(tmp_path: Path) -> None:
         ("- a\n- b", r"dlcli\.yaml:1:1 a spec is a map of data, model and train, got \['a', 'b'\]"),
         ("hello", r"dlcli\.yaml:1:1 a spec is a map .* got 'hello'"),
         (BOMB, r"dlcli\.yaml: anchors and aliases make this endless or huge: write it out"),
-        ("[" * 20_000, r"dlcli\.yaml: this is no YAML"),
+        ("[" * 2_000, r"dlcli\.yaml: this is no YAML"),
         (bytes(range(256)), r"dlcli\.yaml: this is no UTF-8 text \(byte 128\)"),
         ("a: café".encode("latin-1"), r"dlcli\.yaml: this is no UTF-8 text \(byte 6\)"),
         (b"a: b\0c", r"dlcli\.yaml: this is no YAML"),

@@ -1,0 +1,307 @@
+"""Results for programs: every line is read back, every key is frozen."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlcli import __version__
+from dlcli.artifact import ModelFacts
+from dlcli.commands.evaluate import EvaluateResult
+from dlcli.commands.export import ExportResult, Parity
+from dlcli.commands.init import InitResult
+from dlcli.commands.predict import PredictionRecord, RankedClass
+from dlcli.commands.train import StageResult, TrainResult
+from dlcli.data.index import SkippedFile
+from dlcli.metrics.report import Report, make_report
+from dlcli.ui import formats
+
+AWKWARD = [
+    "plain.jpg",
+    "tab\there",
+    "two\nlines",
+    "two\r\nlines",
+    "old\rmac",
+    "a,b",
+    'say "cheese"',
+    "back\\slash",
+    "a\\tb",
+    "a\\\tb",
+    "\\",
+    " spaces ",
+    "'single'",
+    "日本 é",
+    "no utf-8 \udcff",
+    "=1+1",
+]
+
+
+def record(path: str, label: str = "cat", error: str | None = None) -> PredictionRecord:
+    if error is not None:
+        return PredictionRecord(path, None, None, None, None, False, error)
+    top = (RankedClass(label, 0.75), RankedClass("dog", 0.25))
+    return PredictionRecord(path, label, 0.75, top, 0.5, False, None)
+
+
+def unescape(field: str) -> str:
+    """What a reader of a TSV field does."""
+    parts = field.split("\\\\")
+    for sign, char in (("\\t", "\t"), ("\\n", "\n"), ("\\r", "\r")):
+        parts = [part.replace(sign, char) for part in parts]
+    return "\\".join(parts)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_tsv_line_is_read_back(name: str) -> None:
+    to_line = formats.prediction_formatter("tsv")
+    line = to_line(record(name, name))
+    assert "\n" not in line
+    assert "\r" not in line
+    fields = [unescape(field) for field in line.split("\t")]
+    assert fields == [name, name, "0.750000", "0.500000", "false", ""]
+    failed = to_line(record(name, error=name)).split("\t")
+    assert [unescape(field) for field in failed] == [name, "", "", "", "false", name]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_csv_line_is_read_back(name: str) -> None:
+    to_line = formats.prediction_formatter("csv")
+    lines = [to_line(record(name, name)), to_line(record(name, error=name))]
+    text = "\n".join([",".join(formats.COLUMNS), *lines, ""])
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == 2
+    assert [rows[0][column] for column in ("path", "label", "probability")] == [
+        name,
+        name,
+        "0.750000",
+    ]
+    assert (rows[1]["path"], rows[1]["label"], rows[1]["error"]) == (name, "", name)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_json_line_is_read_back(name: str) -> None:
+    line = formats.prediction_formatter("jsonl")(record(name, name))
+    assert "\n" not in line
+    assert "\r" not in line
+    encoded = line.encode("utf-8")
+    assert json.loads(encoded) == {
+        "schema": 1,
+        "path": name,
+        "label": name,
+        "probability": 0.75,
+        "top": [{"label": name, "probability": 0.75}, {"label": "dog", "probability": 0.25}],
+        "typicality": 0.5,
+        "unknown": False,
+        "error": None,
+    }
+
+
+def test_an_error_is_a_json_line_whose_rest_is_null() -> None:
+    line = formats.prediction_formatter("jsonl")(record("a", error="no such file"))
+    assert json.loads(line) == {
+        "schema": 1,
+        "path": "a",
+        "label": None,
+        "probability": None,
+        "top": None,
+        "typicality": None,
+        "unknown": False,
+        "error": "no such file",
+    }
+
+
+def test_names_are_readable_in_json_and_escaped_only_where_they_must_be() -> None:
+    assert formats.dump_json({"a": "é"}, indent=None) == '{"a": "é"}'
+    assert formats.dump_json({"a": "é\udcff"}, indent=None) == '{"a": "\\u00e9\\udcff"}'
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_holds_no_number_that_is_none(number: float) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        formats.dump_json({"a": number})
+
+
+def test_unknown_is_a_word_in_tsv() -> None:
+    line = formats.prediction_formatter("tsv")(replace(record("a"), unknown=True, typicality=None))
+    assert line.split("\t") == ["a", "cat", "0.750000", "", "true", ""]
+
+
+def test_a_table_row_shows_the_label_a_bar_and_the_others() -> None:
+    row = formats.prediction_formatter("table")(record("cat.jpg"))
+    assert row.split() == ["cat.jpg", "cat", "0.75", "█" * 15, "dog", "0.25"]
+
+
+def test_a_table_row_of_an_unknown_picture_names_the_nearest() -> None:
+    row = formats.prediction_formatter("table")(replace(record("chair.jpg"), unknown=True))
+    assert row.split()[:2] == ["chair.jpg", "unknown"]
+    assert row.endswith("nearest: cat 0.75")
+
+
+def test_a_table_row_of_an_error_gives_the_reason() -> None:
+    row = formats.prediction_formatter("table")(record("b.jpg", error="not a picture"))
+    assert row.split() == ["b.jpg", "error", "not", "a", "picture"]
+
+
+def test_a_table_row_of_a_long_path_keeps_its_end() -> None:
+    row = formats.prediction_formatter("table")(record("/a/very/long/" + "x" * 60 + "/cat.jpg"))
+    assert "/cat.jpg  cat" in row
+    assert len(row.split()[0]) <= 30
+
+
+@pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", "a\rb", "\x07"])
+def test_a_table_row_cannot_command_the_terminal(name: str) -> None:
+    to_line = formats.prediction_formatter("table")
+    for line in (to_line(record(name, name)), to_line(record(name, error=name))):
+        assert not set(line) & set("\x1b\n\r\x07")
+
+
+REPORT_KEYS = {
+    "num_images",
+    "accuracy",
+    "accuracy_interval",
+    "balanced_accuracy",
+    "top_k_accuracy",
+    "log_loss",
+    "expected_calibration_error",
+    "majority_baseline",
+    "classes",
+    "macro_avg",
+    "weighted_avg",
+    "confusion_matrix",
+    "most_confused",
+}
+AVERAGE_KEYS = {"precision", "recall", "f1_score"}
+OPENING = {"schema", "command", "dlcli"}
+
+
+@pytest.fixture
+def report() -> Report:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(4), 20)
+    return make_report(probabilities, rng.integers(0, 3, 20), ["a", "b", "c", "d"])
+
+
+@pytest.fixture
+def train_result(report: Report) -> TrainResult:
+    return TrainResult(
+        run=Path("runs/animals-1"),
+        status="completed",
+        classes=("a", "b", "c", "d"),
+        num_images={"train": 60, "val": 20, "test": 20, "skipped": 1},
+        skipped=(SkippedFile("a/x\udcff.jpg", "truncated"),),
+        stages=(StageResult("head", 1, 2.5, 0.9),),
+        best_epoch=1,
+        val=report,
+        test=report,
+        seconds={"data": 1.0, "train": 2.0, "evaluate": 0.1, "export": 0.2, "total": 3.3},
+        model=ModelFacts("efficientnet-lite0", "imagenet", 3_418_148, 5124),
+    )
+
+
+def read(document: dict[str, object]) -> dict[str, object]:
+    """A document as a program gets it."""
+    found: dict[str, object] = json.loads(formats.dump_json(document).encode("utf-8"))
+    return found
+
+
+def check_report(report: object) -> None:
+    assert isinstance(report, dict)
+    assert set(report) == REPORT_KEYS
+    assert set(report["macro_avg"]) == set(report["weighted_avg"]) == AVERAGE_KEYS
+    assert set(report["classes"][0]) == {"name", "support", *AVERAGE_KEYS}
+    assert set(report["most_confused"][0]) == {"true", "predicted", "count"}
+    assert len(report["accuracy_interval"]) == 2
+    assert set(report["top_k_accuracy"]) == {"2", "3"}
+    assert [len(row) for row in report["confusion_matrix"]] == [4] * 4
+    assert report["classes"][3]["recall"] is None
+
+
+def test_the_keys_of_train_are_frozen(train_result: TrainResult) -> None:
+    document = read(formats.train_document(train_result))
+    assert set(document) == OPENING | {
+        "run",
+        "status",
+        "classes",
+        "num_images",
+        "skipped",
+        "stages",
+        "best_epoch",
+        "val",
+        "test",
+        "seconds",
+        "model",
+    }
+    assert (document["schema"], document["command"], document["dlcli"]) == (1, "train", __version__)
+    assert document["run"] == "runs/animals-1"
+    assert document["skipped"] == [{"path": "a/x\udcff.jpg", "reason": "truncated"}]
+    assert document["stages"] == [
+        {"name": "head", "epochs": 1, "seconds": 2.5, "val_accuracy": 0.9}
+    ]
+    assert document["num_images"] == {"train": 60, "val": 20, "test": 20, "skipped": 1}
+    assert document["seconds"] == train_result.seconds
+    model = document["model"]
+    assert isinstance(model, dict)
+    assert set(model) >= {"backbone", "parameters", "trainable_parameters"}
+    check_report(document["val"])
+    check_report(document["test"])
+
+
+def test_a_training_without_a_test_part_has_null_for_it(train_result: TrainResult) -> None:
+    document = read(formats.train_document(replace(train_result, test=None)))
+    assert document["test"] is None
+
+
+def test_the_keys_of_evaluate_are_frozen(report: Report) -> None:
+    skipped = (SkippedFile("a/x.jpg", "truncated"),)
+    document = read(formats.evaluate_document(EvaluateResult("r", "s", report, skipped)))
+    assert set(document) == OPENING | {"run", "source", "report", "skipped", "gates"}
+    assert document["command"] == "evaluate"
+    assert document["skipped"] == [{"path": "a/x.jpg", "reason": "truncated"}]
+    assert document["gates"] == []
+    check_report(document["report"])
+
+
+def test_the_keys_of_export_are_frozen() -> None:
+    parity = Parity(16, "pictures of noise", 1e-7, 1.0, True)
+    result = ExportResult("r", "keras", Path("out"), ("labels.txt", "model.keras"), 1000, parity)
+    document = read(formats.export_document(result))
+    assert set(document) == OPENING | {"run", "files", "parity", "format", "size_bytes", "folder"}
+    assert document["command"] == "export"
+    assert document["files"] == ["labels.txt", "model.keras"]
+    found = document["parity"]
+    assert isinstance(found, dict)
+    assert set(found) >= {"num_images", "max_abs_difference", "top_1_agreement", "passed"}
+
+
+def test_the_keys_of_init_are_frozen() -> None:
+    document = read(formats.init_document(InitResult(Path("d.yaml"), "full", ("a", "b"), 7)))
+    assert document == {
+        "schema": 1,
+        "command": "init",
+        "dlcli": __version__,
+        "output": "d.yaml",
+        "template": "full",
+        "classes": ["a", "b"],
+        "num_images": 7,
+    }
+    listed = read(formats.templates_document({"full": "Every key"}))
+    assert set(listed) == OPENING | {"templates"}
+
+
+def test_the_columns_of_predict_are_frozen() -> None:
+    columns = ("path", "label", "probability", "typicality", "unknown", "error")
+    assert columns == formats.COLUMNS
+
+
+def test_an_undefined_metric_is_null() -> None:
+    empty = make_report(np.zeros((0, 2)), np.zeros(0, np.int64), ["a", "b"])
+    document = read(formats.evaluate_document(EvaluateResult("r", "s", empty, ())))
+    report = document["report"]
+    assert isinstance(report, dict)
+    assert (report["accuracy"], report["accuracy_interval"], report["log_loss"]) == (None,) * 3
