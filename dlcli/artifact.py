@@ -83,7 +83,7 @@ def open_artifact(folder: Path) -> Artifact:
         raise DataError(
             f"cannot be read: {error.strerror}.", where=str(path), fix=_RESTORE
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError("this file is damaged.", where=str(path), fix=_RESTORE) from error
     for name, expected in artifact.sha256s.items():
         _require_sha256(artifact.file(name), expected)
@@ -100,15 +100,23 @@ def _from_document(folder: Path, document: dict[str, Any]) -> Artifact:
     reading = document["preprocessing"]
     height, width = reading["image_size"]
     resize: Literal["crop", "pad", "stretch"] = reading["resize"]
-    if resize not in ("crop", "pad", "stretch") or not document["class_names"]:
-        raise ValueError(resize)
+    names, below = document["class_names"], document["unknown"]["typicality_below"]
+    sound = (
+        resize in ("crop", "pad", "stretch")
+        and isinstance(names, list)
+        and len(names) == len(set(names)) > 0
+        and all(isinstance(name, str) for name in names)
+        and (below is None or isinstance(below, float))
+    )
+    if not sound:
+        raise ValueError(document)
     return Artifact(
         folder,
-        tuple(str(name) for name in document["class_names"]),
+        tuple(names),
         PixelFormat((int(height), int(width)), resize),
         ModelFacts(**document["model"]),
         {str(name): str(facts["sha256"]) for name, facts in document["files"].items()},
-        document["unknown"]["typicality_below"],
+        below,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> Opened
     from dlcli.runs.run import IMAGENET, find_run, model_folder
     from dlcli.runtime.classifier import open_classifier
 
+    named = named or os.environ.get("DLCLI_RUN") or None
     if named == IMAGENET:
         from dlcli.models.imagenet import find_imagenet
 

@@ -47,7 +47,8 @@ def write_json(path: Path, document: Any) -> None:
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """`write_atomic` of a CSV file with a header row."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # With another line end, csv leaves a carriage return in a name unquoted.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, text.getvalue())

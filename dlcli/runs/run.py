@@ -83,11 +83,12 @@ def now() -> str:
 
 
 def _named_folder(runs_folder: Path, name: str) -> Path:
-    if not re.fullmatch(r"[^/\\\x00-\x1f]+", name) or name.startswith("."):
+    if not re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}", name) or name == IMAGENET:
         raise UsageError(
             f"{name!r} cannot be a run's name.",
             where="--name",
-            fix="Use letters, digits and dashes, without slashes or a dot in front.",
+            fix="Use up to 100 letters, digits and dashes, without slashes or a dot in front; "
+            f"{IMAGENET} is taken by the built-in classifier.",
         )
     folder = runs_folder / name
     try:
@@ -100,7 +101,7 @@ def _named_folder(runs_folder: Path, name: str) -> Path:
 
 
 def _numbered_folder(runs_folder: Path, stem: str) -> Path:
-    stem = re.sub(r"[\x00-\x1f/\\]", "_", stem).lstrip(".") or "run"
+    stem = _shorten(re.sub(r"[\x00-\x1f/\\]", "_", stem).lstrip(".")) or "run"
     taken = re.compile(re.escape(stem) + r"-(\d+)")
     numbers = [
         int(match[1]) for path in runs_folder.iterdir() if (match := taken.fullmatch(path.name))
@@ -114,6 +115,13 @@ def _numbered_folder(runs_folder: Path, stem: str) -> Path:
             number += 1
         else:
             return folder
+
+
+def _shorten(stem: str) -> str:
+    """At most 200 bytes of a name: a file name ends at 255, and a number follows."""
+    return (
+        os.fsencode(stem)[:200].decode("utf-8", "ignore") if len(os.fsencode(stem)) > 200 else stem
+    )
 
 
 def default_runs_folder() -> Path:
@@ -132,10 +140,12 @@ def find_run(named: str | None, runs_folder: Path) -> Path:
     named = named or os.environ.get("DLCLI_RUN") or None
     if named is None:
         return latest_run(runs_folder).folder
-    for folder in (Path(named), runs_folder / named):
-        if folder.is_dir():
-            model_folder(folder)
+    candidates = [folder for folder in (Path(named), runs_folder / named) if folder.is_dir()]
+    for folder in candidates:
+        if _holds_model(folder):
             return folder
+    if candidates:
+        model_folder(candidates[0])  # says that there is none
     raise UsageError(
         "there is no such run.",
         where=named,
@@ -157,6 +167,13 @@ def model_folder(folder: Path) -> Path:
         where=str(folder),
         fix="Train one (`dlcli train FOLDER`) or name another run with --run.",
     )
+
+
+def _holds_model(folder: Path) -> bool:
+    try:
+        return model_folder(folder).is_dir()
+    except DataError:
+        return False
 
 
 def latest_run(runs_folder: Path) -> Run:

@@ -79,10 +79,12 @@ def open_classifier(artifact: Artifact) -> Classifier:
     """
     body = LiteRtBody(artifact.file(BODY), artifact.pixel_format.image_size)
     head = load_head(artifact.file(HEAD))
-    if head.weights.shape != (body.num_features, len(artifact.class_names)):
+    num_classes = len(artifact.class_names)
+    expected = ((body.num_features, num_classes), (num_classes,))
+    if (head.weights.shape, head.bias.shape) != expected:
         raise DataError(
-            f"this head has the shape {head.weights.shape}, not "
-            f"{(body.num_features, len(artifact.class_names))}.",
+            f"this head has the shapes {head.weights.shape} and {head.bias.shape}, "
+            f"not {expected[0]} and {expected[1]}.",
             where=str(artifact.file(HEAD)),
             fix="Train again, or take the run from a backup.",
         )

@@ -34,7 +34,11 @@ def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
             raise UsageError(
                 f"{override!r} sets nothing.", where="--set", fix="Write --set train.effort=quick"
             )
-        values = _set(values, location, parse_value(value))
+        try:
+            values = _set(values, location, parse_value(value))
+        except SpecError as error:
+            reason = error.faults[0].removeprefix("--set:1:").partition(" ")[2] or error.faults[0]
+            raise SpecError([f"--set {override}: {reason}"]) from error
         overridden[location] = f"--set {override}"
     try:
         spec = Spec.model_validate(values)
@@ -42,24 +46,28 @@ def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
         found = sorted(error.errors(), key=lambda details: text.line_of(details["loc"]))
         faults = [_sentence(details, text, overridden) for details in found]
         raise SpecError(faults) from error
-    return _relative_to(path, spec, ("data", "folder") in overridden)
+    from_option = any(("data", "folder")[: len(key)] == key for key in overridden)
+    return _place_folder(spec, None if from_option else path)
 
 
-def _set(values: Any, location: Location, value: Any) -> dict[str, Any]:
+def _set(values: Any, location: Location, value: Any) -> Any:
     """A copy of nested maps with one value changed."""
+    if not isinstance(values, dict):
+        return values  # no map, which the check of the whole will say
     first, *rest = location
-    below = values if isinstance(values, dict) else {}
     if rest:
-        value = _set(below.get(str(first), {}), tuple(rest), value)
-    return {**below, str(first): value}
+        value = _set(values.get(str(first), {}), tuple(rest), value)
+    return {**values, str(first): value}
 
 
-def _relative_to(path: Path | None, spec: Spec, folder_from_option: bool) -> Spec:
-    folder = spec.data.folder
-    if path is None or folder is None or folder_from_option:
+def _place_folder(spec: Spec, file: Path | None) -> Spec:
+    """data.folder with `~` expanded, and counted from the folder of `file` where there is one."""
+    if spec.data.folder is None:
         return spec
-    data = spec.data.model_copy(update={"folder": path.parent / folder.expanduser()})
-    return spec.model_copy(update={"data": data})
+    folder = spec.data.folder.expanduser()
+    if file is not None:
+        folder = file.parent / folder
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"folder": folder})})
 
 
 def _sentence(details: ErrorDetails, text: SpecText, overridden: dict[Location, str]) -> str:

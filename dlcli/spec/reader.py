@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from dlcli.errors import SpecError, UsageError
 
-MAX_BYTES, MAX_DEPTH, MAX_NODES = 1_000_000, 32, 20_000
+MAX_BYTES, MAX_DEPTH, MAX_NODES = 200_000, 32, 20_000
 Location = tuple[str | int, ...]
 
 
@@ -61,6 +62,7 @@ def _parse(name: str, text: str) -> SpecText:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
+        _refuse_endless(name, YAML(typ="rt").parse(StringIO(text)))
         document = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -68,7 +70,8 @@ def _parse(name: str, text: str) -> SpecText:
         problem = (error.problem or error.context or "this is no YAML").split("\n")[0]
         raise SpecError([f"{place} {problem}"]) from error
     except (YAMLError, ValueError, RecursionError) as error:
-        raise SpecError([f"{name}: this is no YAML ({str(error).splitlines()[0]})"]) from error
+        said = str(error).strip() or type(error).__name__
+        raise SpecError([f"{name}: this is no YAML ({said.splitlines()[0]})"]) from error
     if document is None:
         return SpecText(name, {})
     lines: dict[Location, tuple[int, int]] = {}
@@ -83,6 +86,22 @@ def _parse(name: str, text: str) -> SpecText:
     return SpecText(name, values, lines)
 
 
+def _refuse_endless(name: str, events: Iterable[Any]) -> None:
+    """Ends early on what would take long: nesting without need, an alias inside its own anchor."""
+    opened: list[str | None] = []
+    for event in events:
+        kind = type(event).__name__
+        place = f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+        if kind in ("MappingStartEvent", "SequenceStartEvent"):
+            opened.append(event.anchor)
+            if len(opened) > MAX_DEPTH:
+                raise SpecError([f"{place} nested more than {MAX_DEPTH} deep"])
+        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+            opened.pop()
+        elif kind == "AliasEvent" and event.anchor in opened:
+            raise SpecError([f"{place} the alias *{event.anchor} stands inside its own anchor"])
+
+
 def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]) -> Any:
     """ruamel's nodes as dicts, lists and scalars of Python, their places written into `lines`.
 
@@ -93,9 +112,13 @@ def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]
     if isinstance(node, dict):
         values = {}
         for key, value in node.items():
-            line, column = node.lc.key(key)  # type: ignore[attr-defined]
-            lines[(*location, key)] = (line + 1, column + 1)
-            values[str(key)] = _plain(value, (*location, key), lines)
+            own = (*location, str(key))
+            try:
+                line, column = node.lc.key(key)  # type: ignore[attr-defined]
+                lines[own] = (line + 1, column + 1)
+            except (KeyError, TypeError):
+                pass  # merged from an anchor: its place is the map's
+            values[str(key)] = _plain(value, own, lines)
         return values
     if isinstance(node, list):
         items = []
@@ -111,5 +134,12 @@ def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]
 
 
 def parse_value(text: str) -> Any:
-    """One YAML value, as on the right of `--set key=value`."""
-    return _parse("--set", f"value: {text}").values["value"]
+    """One YAML value, as on the right of `--set key=value`.
+
+    Raises:
+        SpecError: if it is none, or more than one.
+    """
+    values = _parse("--set", f"value: {text}").values
+    if set(values) != {"value"}:
+        raise SpecError(["a value ends with its line"])
+    return values["value"]

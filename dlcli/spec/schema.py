@@ -35,7 +35,7 @@ class SplitSpec(_Section):
 
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, ge=0, lt=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> SplitSpec:

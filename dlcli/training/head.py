@@ -125,8 +125,11 @@ def _span(features: Floats) -> _Space:
     if not few_rows:
         return _Space(mean, scale, np.eye(centred.shape[1], dtype=np.float32))
     squares, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
-    kept = squares > squares[-1] * 1e-7
-    rotation = centred.T @ (vectors[:, kept] / np.sqrt(squares[kept])).astype(np.float32)
+    kept = squares > max(squares[-1] * 1e-7, 1e-12)
+    kept[-1] = True  # features that are all alike span nothing, and still need a head
+    rotation = centred.T @ (vectors[:, kept] / np.sqrt(np.maximum(squares[kept], 1e-12))).astype(
+        np.float32
+    )
     return _Space(mean, scale, rotation)
 
 

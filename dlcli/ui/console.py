@@ -30,17 +30,18 @@ def print_answer(lines: Iterable[str]) -> None:
 
 def print_note(text: str) -> None:
     """A line of information, to stderr."""
-    sys.stderr.write(f" {text}\n")
+    sys.stderr.write(f" {printable(text)}\n")
 
 
 def print_warning(text: str) -> None:
     """A line that must not be missed, to stderr."""
-    sys.stderr.write(paint(f" warning: {text}", _YELLOW, sys.stderr) + "\n")
+    sys.stderr.write(paint(f" warning: {printable(text)}", _YELLOW, sys.stderr) + "\n")
 
 
 def print_error(text: str) -> None:
     """Why a command ends without an answer, to stderr."""
-    sys.stderr.write(paint(text, _RED, sys.stderr) + "\n")
+    for line in text.split("\n"):
+        sys.stderr.write(paint(printable(line), _RED, sys.stderr) + "\n")
 
 
 def bold(text: str) -> str:

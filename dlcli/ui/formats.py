@@ -129,8 +129,9 @@ def _csv_row(record: PredictionRecord) -> str:
     import io
 
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(_fields(record))
-    return text.getvalue()
+    # With another line end, csv leaves a newline or a carriage return in a name unquoted.
+    csv.writer(text, lineterminator="\r\n").writerow(_fields(record))
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _shorten(path: str) -> str:
