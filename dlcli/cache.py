@@ -7,6 +7,7 @@ name and renamed when it is whole, so a reader never sees half of one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,15 +15,18 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlcli.errors import ResourceError, UsageError
+from dlcli.errors import DlcliError, ResourceError, UsageError
 
 DEFAULT_SIZE = "10GB"
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_STALE_SECONDS = 24 * 3600
+_STALE_SECONDS, _SPARED_SECONDS = 24 * 3600, 3600
+KINDS = (PIXELS, FEATURES, BODIES) = ("pixels", "features", "bodies")
+_LASTING_KINDS = (BODIES,)
+_in_use: set[tuple[str, str]] = set()
 
 
 def cache_folder() -> Path:
@@ -40,62 +44,92 @@ def key_of(**parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-def find_entry(kind: str, key: str) -> Path | None:
-    """The folder of an entry that is there, marked as used just now; None where there is none."""
-    entry = cache_folder() / kind / key
-    try:
-        os.utime(entry)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError:
-        return entry if entry.is_dir() else None
-    return entry
+def keep(
+    kind: str, key: str, make: Callable[[Path], None], is_sound: Callable[[Path], bool]
+) -> Path:
+    """The folder of an entry: the one that is there, or the one that `make` fills.
 
-
-@contextlib.contextmanager
-def new_entry(kind: str, key: str) -> Iterator[Path]:
-    """A folder to fill; it becomes the entry when the block ends well, and vanishes otherwise.
-
-    Where another process made the same entry meanwhile, that one stays.
+    An entry that is not sound (a power cut, a cleaner that took a file) is made anew. Where
+    another process made the same one meanwhile, that one stays.
 
     Raises:
         ResourceError: if the cache folder cannot be written.
     """
-    parent = cache_folder() / kind
+    _in_use.add((kind, key))
+    entry = cache_folder() / kind / key
+    if entry.is_dir():
+        if _looks_sound(entry, is_sound):
+            with contextlib.suppress(OSError):  # a cache on a read-only file system serves as well
+                os.utime(entry)
+            return entry
+        shutil.rmtree(entry, ignore_errors=True)
+    with _new_entry(entry) as building:
+        make(building)
+    _drop_old_entries()
+    return entry
+
+
+def _looks_sound(entry: Path, is_sound: Callable[[Path], bool]) -> bool:
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=parent))
+        return is_sound(entry)
+    except (OSError, ValueError, KeyError, TypeError, DlcliError):
+        return False
+
+
+@contextlib.contextmanager
+def _new_entry(entry: Path) -> Iterator[Path]:
+    """A folder to fill; it becomes the entry when the block ends well, and vanishes otherwise."""
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
     except OSError as error:
-        raise ResourceError(
-            f"cannot keep anything in the cache folder: {error.strerror}.",
-            where=str(parent),
-            fix="Name another one with the environment variable DLCLI_CACHE.",
-        ) from error
+        raise _unwritable(entry.parent, error) from error
     try:
         yield building
-        with contextlib.suppress(OSError):
-            building.rename(parent / key)
+        try:
+            building.rename(entry)
+        except OSError:
+            if not entry.is_dir():
+                raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _unwritable(entry.parent, error) from error
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def drop_old_entries() -> None:
+def _unwritable(folder: Path, error: OSError) -> ResourceError:
+    return ResourceError(
+        f"cannot keep anything in the cache folder: {error.strerror}.",
+        where=str(folder),
+        fix="Name another one with the environment variable DLCLI_CACHE.",
+    )
+
+
+def _drop_old_entries() -> None:
     """Removes the entries unused for longest until `$DLCLI_CACHE_SIZE` is kept.
 
-    Bodies stay: they are few, small and slow to make.
+    What this process uses stays, and what another one opened within the hour. Bodies stay: they
+    are few, small and slow to make.
     """
     budget = size_budget()
     entries = []
-    for kind in ("pixels", "features"):
+    for kind in KINDS:
         for entry in _folders(cache_folder() / kind):
-            if entry.name.startswith("."):
-                _remove_if_stale(entry)
-                continue
-            entries.append((entry.stat().st_mtime, _size_bytes(entry), entry))
-    total = sum(size for _, size, _ in entries)
-    for _, size, entry in sorted(entries)[:-1]:
+            with contextlib.suppress(OSError):  # another process may remove it at this moment
+                used = entry.stat().st_mtime
+                if entry.name.startswith("."):
+                    if time.time() - used > _STALE_SECONDS:  # its maker was killed
+                        shutil.rmtree(entry, ignore_errors=True)
+                elif kind not in _LASTING_KINDS:
+                    entries.append((used, _size_bytes(entry), kind, entry))
+    total = sum(size for _, size, _, _ in entries)
+    for used, size, kind, entry in sorted(entries):
         if total <= budget:
             break
+        if (kind, entry.name) in _in_use or time.time() - used < _SPARED_SECONDS:
+            continue
         shutil.rmtree(entry, ignore_errors=True)
         total -= size
 
@@ -120,10 +154,3 @@ def _folders(parent: Path) -> list[Path]:
 
 def _size_bytes(entry: Path) -> int:
     return sum(file.stat().st_size for file in entry.rglob("*") if file.is_file())
-
-
-def _remove_if_stale(building: Path) -> None:
-    """A killed process leaves its half-made folder behind; a day later it is nobody's."""
-    with contextlib.suppress(FileNotFoundError):
-        if time.time() - building.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(building, ignore_errors=True)

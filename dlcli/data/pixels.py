@@ -57,6 +57,15 @@ class UnreadableImageError(Exception):
     """A picture that cannot be used; the message is the reason, without the path."""
 
 
+_CANNOT_BE_READ = "cannot be read: "
+_TOO_LARGE_FOR_MEMORY = "too large for the memory"
+
+
+def is_passing(reason: str) -> bool:
+    """Whether the reason lies in the machine and not in the file: it may be gone next time."""
+    return reason.startswith(_CANNOT_BE_READ) or reason == _TOO_LARGE_FOR_MEMORY
+
+
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a regular file.
 
@@ -77,7 +86,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
         raise UnreadableImageError(dangling) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UnreadableImageError(f"cannot be read: {reason}") from error
+        raise UnreadableImageError(_CANNOT_BE_READ + reason) from error
 
 
 def read_image(path: str | os.PathLike[str], pixel_format: PixelFormat) -> NDArray[np.uint8]:
@@ -221,7 +230,7 @@ def _reason(error: Exception, content: bytes) -> str:
     if isinstance(error, UnidentifiedImageError):
         return _what_instead(content)
     if isinstance(error, MemoryError):
-        return "too large for the memory"
+        return _TOO_LARGE_FOR_MEMORY
     if "truncated" in message.lower():
         return f"truncated: {message}"
     return f"damaged: {message or type(error).__name__}"

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL
@@ -27,12 +28,12 @@ from dlcli.data.pixels import (
     PixelFormat,
     UnreadableImageError,
     decode_image,
+    is_passing,
     read_file,
 )
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
 from dlcli.processor import in_order, num_threads
 
-KIND = "pixels"
 STAGE = "reading pictures"
 _PIXELS, _RECORDS = "pixels.u8", "records.json"
 
@@ -67,16 +68,28 @@ def open_store(
     files = [folder / path for path in paths]
     key = _fingerprint(folder, paths, files, pixel_format)
     shape = (len(paths), *pixel_format.image_size, 3)
-    entry = cache.find_entry(KIND, key)
-    if entry is None:
-        with cache.new_entry(KIND, key) as building:
-            _build(building, files, pixel_format, shape, reporter)
-        entry = cache.cache_folder() / KIND / key
-        cache.drop_old_entries()
-    records = json.loads((entry / _RECORDS).read_text(encoding="ascii"))
+    entry = cache.keep(
+        cache.PIXELS,
+        key,
+        lambda building: _build(building, files, pixel_format, shape, reporter),
+        lambda kept: _is_sound(kept, shape),
+    )
+    records = _read_records(entry)
     return PixelStore(
         key, entry / _PIXELS, shape, tuple(records["sha256s"]), tuple(records["reasons"])
     )
+
+
+def _read_records(entry: Path) -> dict[str, list[Any]]:
+    return dict(json.loads((entry / _RECORDS).read_text(encoding="ascii")))
+
+
+def _is_sound(entry: Path, shape: tuple[int, int, int, int]) -> bool:
+    """Whether all pixels are there, and no file was left out for a reason that may have passed."""
+    records = _read_records(entry)
+    whole = (entry / _PIXELS).stat().st_size == math.prod(shape)
+    lasting = not any(is_passing(reason) for reason in records["reasons"] if reason)
+    return whole and lasting and len(records["sha256s"]) == shape[0]
 
 
 def _fingerprint(
@@ -86,9 +99,10 @@ def _fingerprint(
     for path, file in zip(paths, files, strict=True):
         try:
             status = os.stat(file)
-            stamp = (status.st_size, status.st_mtime_ns)
+            # The time of change as well: a file may be replaced with its old time kept.
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         except OSError:
-            stamp = (-1, -1)
+            stamp = (-1, -1, -1)
         stamps.update(repr((path, stamp)).encode("utf-8", "surrogateescape"))
     return cache.key_of(
         folder=os.path.abspath(folder),

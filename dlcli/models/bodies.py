@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlcli import cache
+from dlcli.artifact import sha256_of
 from dlcli.errors import ResourceError
 from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.registry import Backbone
 from dlcli.processor import run_python
 
-KIND = "bodies"
+STAGE = "preparing the body"
 _CONVERTER_VERSION = 1
 _BODY, _FACTS = "body.tflite", "body.json"
 
@@ -38,21 +39,29 @@ def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporte
         image_size=image_size,
         converter=_CONVERTER_VERSION,
     )
-    entry = cache.find_entry(KIND, key)
-    if entry is None:
-        stage = "preparing the body"
-        reporter.report(Said(f"{backbone.name} is prepared for this machine, once: 10-20 s"))
-        reporter.report(StageStarted(stage))
-        with cache.new_entry(KIND, key) as building:
-            _convert(backbone, image_size, building, weights)
-        entry = cache.cache_folder() / KIND / key
-        reporter.report(StageEnded(stage))
-    facts = json.loads((entry / _FACTS).read_text(encoding="ascii"))
-    return KeptBody(entry / _BODY, facts["sha256"])
+    entry = cache.keep(
+        cache.BODIES,
+        key,
+        lambda building: _convert(backbone, image_size, building, weights, reporter),
+        lambda kept: sha256_of(kept / _BODY) == _read_facts(kept)["sha256"],
+    )
+    return KeptBody(entry / _BODY, _read_facts(entry)["sha256"])
 
 
-def _convert(backbone: Backbone, image_size: tuple[int, int], target: Path, weights: Path) -> None:
+def _read_facts(entry: Path) -> dict[str, str]:
+    return dict(json.loads((entry / _FACTS).read_text(encoding="ascii")))
+
+
+def _convert(
+    backbone: Backbone,
+    image_size: tuple[int, int],
+    target: Path,
+    weights: Path,
+    reporter: Reporter,
+) -> None:
     height, width = image_size
+    reporter.report(Said(f"{backbone.name} is prepared for this machine, once: 10-20 s"))
+    reporter.report(StageStarted(STAGE))
     module = ("-m", "dlcli.models.convert_body")
     fault = run_python(*module, backbone.name, str(height), str(width), str(target))
     if fault is not None:
@@ -61,3 +70,4 @@ def _convert(backbone: Backbone, image_size: tuple[int, int], target: Path, weig
             where=str(weights),
             fix="Check that TensorFlow works: python -c 'import tensorflow'",
         )
+    reporter.report(StageEnded(STAGE))

@@ -6,15 +6,21 @@ import shutil
 from pathlib import Path
 
 from dlcli import cache
-from dlcli.artifact import BODY, FORMAT_VERSION, HEAD, ModelFacts, write_artifact
+from dlcli.artifact import (
+    BODY,
+    FORMAT_VERSION,
+    HEAD,
+    ModelFacts,
+    open_artifact,
+    write_artifact,
+)
 from dlcli.data.pixels import READER_VERSION, PixelFormat
 from dlcli.events import Reporter
-from dlcli.models.bodies import find_body
+from dlcli.models.bodies import KeptBody, find_body
 from dlcli.models.bundled_weights import read_tensors
 from dlcli.models.registry import BACKBONES
 from dlcli.runtime.head import Head
 
-KIND = "bodies"
 _BACKBONE = BACKBONES["efficientnet-lite0"]
 _NAMES = Path(__file__).with_name("imagenet_classes.txt")
 
@@ -29,15 +35,19 @@ def find_imagenet(reporter: Reporter) -> Path:
     key = cache.key_of(
         imagenet=_BACKBONE.name, body=body.sha256, format=FORMAT_VERSION, reader=READER_VERSION
     )
-    entry = cache.find_entry(KIND, key)
-    if entry is not None:
-        return entry
+    return cache.keep(
+        cache.BODIES,
+        key,
+        lambda building: _assemble(building, body),
+        lambda kept: bool(open_artifact(kept).class_names),
+    )
+
+
+def _assemble(target: Path, body: KeptBody) -> None:
     tensors = read_tensors(_BACKBONE.weights_path(), _BACKBONE.weights_sha256)
     head = Head(tensors["_fc.weight"].T, tensors["_fc.bias"])
-    with cache.new_entry(KIND, key) as building:
-        shutil.copyfile(body.path, building / BODY)
-        head.save(building / HEAD)
-        names = _NAMES.read_text(encoding="ascii").splitlines()
-        facts = ModelFacts(_BACKBONE.name, "imagenet", _BACKBONE.parameters + head.size, 0)
-        write_artifact(building, names, PixelFormat(_BACKBONE.image_size), facts, None)
-    return cache.cache_folder() / KIND / key
+    shutil.copyfile(body.path, target / BODY)
+    head.save(target / HEAD)
+    names = _NAMES.read_text(encoding="ascii").splitlines()
+    facts = ModelFacts(_BACKBONE.name, "imagenet", _BACKBONE.parameters + head.size, 0)
+    write_artifact(target, names, PixelFormat(_BACKBONE.image_size), facts, None)

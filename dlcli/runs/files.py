@@ -47,10 +47,13 @@ def write_json(path: Path, document: Any) -> None:
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """`write_atomic` of a CSV file with a header row."""
     text = io.StringIO()
-    # With another line end, csv leaves a carriage return in a name unquoted.
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    plain = csv.writer(text, lineterminator="\n")
+    # csv leaves a carriage return unquoted where it is no part of the line end.
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow(header)
+    for row in rows:
+        odd = any("\r" in str(value) for value in row)
+        (quoted if odd else plain).writerow(row)
     write_text(path, text.getvalue())
 
 

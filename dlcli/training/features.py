@@ -18,7 +18,6 @@ from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
 from dlcli.processor import in_order, num_threads
 from dlcli.runtime.body import Body
 
-KIND = "features"
 _FILE = "features.npy"
 _CHUNK = 8
 
@@ -32,12 +31,13 @@ def kept_features(
     a read-only map of the file.
     """
     key = cache.key_of(pixels=store.key, body=body_sha256, mirrored=mirrored)
-    entry = cache.find_entry(KIND, key)
-    if entry is None:
-        with cache.new_entry(KIND, key) as building:
-            _compute(building / _FILE, store, body, reporter, mirrored)
-        entry = cache.cache_folder() / KIND / key
-        cache.drop_old_entries()
+    shape = (len(store.reasons), body.num_features)
+    entry = cache.keep(
+        cache.FEATURES,
+        key,
+        lambda building: _compute(building / _FILE, store, body, reporter, mirrored),
+        lambda kept: np.load(kept / _FILE, mmap_mode="r").shape == shape,
+    )
     features: NDArray[np.float16] = np.load(entry / _FILE, mmap_mode="r")
     return features
 
