@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, BinaryIO, NoReturn
 
 import typer
 
@@ -100,7 +101,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
-    os._exit(code if isinstance(code, int) else ExitCode.FAULT if code else ExitCode.DONE)
+    status = code if isinstance(code, int) else ExitCode.FAULT if code else ExitCode.DONE
+    if "tensorflow" in sys.modules:  # it leaves temporary files to be removed on exit
+        sys.exit(status)
+    os._exit(status)
 
 
 def _print_version(wanted: bool) -> None:
@@ -306,7 +310,7 @@ def predict(
         on_terminal = console.is_terminal(sys.stdout)
         chosen = form or _default_format(as_json=as_json, on_terminal=on_terminal)
         options = command.PredictOptions(
-            expand_inputs(inputs, sys.stdin.buffer, nul_separated=nul),
+            expand_inputs(inputs, _stdin(), nul_separated=nul),
             runs_dir or default_runs_folder(),
             run,
             top,
@@ -363,6 +367,11 @@ def export(
             console.print_answer([formats.dump_json(formats.export_document(result))])
         else:
             console.print_answer(tables.export_lines(result))
+
+
+def _stdin() -> BinaryIO:
+    """Standard input as bytes; empty where it was closed before the start."""
+    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
 
 
 def _effort_override(effort: Effort | None) -> list[str]:

@@ -84,6 +84,10 @@ _DISK_FIXES = {
     errno.EACCES: "You may not write there: name another place or change its permissions.",
     errno.EPERM: "You may not write there: name another place or change its permissions.",
     errno.ENOTDIR: "A part of that path is a file: name another place.",
+    errno.EEXIST: "A file stands there already: name another place.",
+    errno.EISDIR: "A folder stands there already: name another place.",
+    errno.ELOOP: "Links lead in a circle there: name another place.",
+    errno.ENAMETOOLONG: "That name is too long: choose a shorter one.",
     errno.EMFILE: "Too many files are open: raise the limit with `ulimit -n`.",
 }
 
@@ -93,5 +97,7 @@ def from_os_error(error: OSError) -> ResourceError | None:
     fix = _DISK_FIXES.get(error.errno or 0)
     if fix is None:
         return None
-    where = os.fsdecode(error.filename) if isinstance(error.filename, _PATH) else ""
+    # Of two files, as in a copy, the second is the one that is written.
+    named = error.filename2 if error.filename2 is not None else error.filename
+    where = os.fsdecode(named) if isinstance(named, _PATH) else ""
     return ResourceError(f"{error.strerror}.", where=where, fix=fix)

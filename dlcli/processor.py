@@ -76,7 +76,9 @@ def run_python(*arguments: str) -> str | None:
     import subprocess
 
     done = subprocess.run(
-        [sys.executable, *arguments],
+        # -P: no module of the folder we happen to be in may take the place of a real one.
+        [sys.executable, "-P", *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -89,13 +91,23 @@ def run_python(*arguments: str) -> str | None:
     return said[-1] if said else f"it ended with {done.returncode}"
 
 
+def _import_path() -> list[str]:
+    """Where this package lies, so that a checkout that is not installed works as well."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+
+
 @contextlib.contextmanager
 def silenced_stderr() -> Iterator[None]:
     """Descriptor 2 leads nowhere inside: for C++ libraries that greet without being asked."""
     with _redirecting:
         if sys.stderr is not None:
             sys.stderr.flush()
-        kept = os.dup(2)
+        try:
+            kept = os.dup(2)
+        except OSError:  # it is closed: nothing can be heard
+            yield
+            return
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         try:

@@ -100,6 +100,7 @@ def prepare_dataset(
             fix="Mend or remove them, or let them be skipped (data.unreadable: skip).",
         )
     splits, leaks = _split(index, store, fractions)
+    _require_training_pictures(index, splits, [*unreadable, *leaks])
     skipped = (*index.skipped, *unreadable, *leaks)
     dataset = Dataset(index, store, tuple(splits), skipped)
     _describe(dataset, fractions, reporter)
@@ -143,6 +144,29 @@ def _require_classes(index: DatasetIndex) -> None:
             f"val or test holds classes that train does not: {', '.join(foreign)}.",
             where=str(index.folder),
             fix="Add training pictures of them, or remove those folders.",
+        )
+
+
+def _require_training_pictures(
+    index: DatasetIndex, splits: list[str | None], left_out: list[SkippedFile]
+) -> None:
+    """What is unreadable, or also in val or test, may have been all there was of a class."""
+    trained = {
+        file.label for file, split in zip(index.files, splits, strict=True) if split == TRAIN
+    }
+    untrained = [name for label, name in enumerate(index.class_names) if label not in trained]
+    reasons = f" Left out: {list_skipped(left_out)}." if left_out else ""
+    if untrained:
+        raise DataError(
+            f"no training pictures are left of: {', '.join(untrained)}.{reasons}",
+            where=str(index.folder),
+            fix="Add pictures of them, or remove their folders.",
+        )
+    if VAL not in splits:
+        raise DataError(
+            f"no pictures are left to choose by (val).{reasons}",
+            where=str(index.folder),
+            fix="Add pictures, or let val be split off train by removing its folder.",
         )
 
 

@@ -105,6 +105,7 @@ def index_folder(folder: Path) -> DatasetIndex:
     parts = split_folders(folder)
     if parts:
         _skip_strays(folder, "", listing)
+        _skip_foreign_folders(folder, {name for _, name in parts}, listing)
         for split, name in parts:
             _list_classes(folder, f"{name}/", split, listing)
     else:
@@ -125,24 +126,30 @@ def index_folder(folder: Path) -> DatasetIndex:
 
 
 def list_images(folder: Path) -> Iterator[str]:
-    """Every file below `folder` that may be a picture, sorted folder by folder, as given paths."""
-    for path, is_picture in _walk(str(folder), ""):
+    """Every file below `folder` that may be a picture, sorted folder by folder, as given paths.
+    A sub-folder that may not be read stands for itself: its record will say so."""
+    for path, is_picture in _walk(str(folder), "", strict=False):
         if is_picture:
             yield os.path.join(folder, *path.split("/"))
 
 
 def split_folders(folder: Path) -> list[tuple[str, str]]:
-    """(split, folder name) pairs where `folder` holds train/val/test folders of class folders;
-    empty where its folders are classes."""
-    names = [entry.name for entry in _scan(str(folder)) if entry.is_dir() and _counts(entry.name)]
+    """(split, folder name) pairs where `folder` holds train/val/test folders; empty where its
+    folders are classes.
+
+    A folder is split where `train` holds class folders, and nothing else or another split stands
+    beside it: a class of trains may well be called train.
+    """
+    names = [entry.name for entry in _folders(str(folder))]
     parts = [(SPLIT_NAMES[name.lower()], name) for name in names if name.lower() in SPLIT_NAMES]
-    if len(parts) != len(names) or "train" not in {split for split, _ in parts}:
+    trained = [name for split, name in parts if split == "train"]
+    if len(parts) < min(2, len(names)) or not trained:
         return []
-    holds_classes = all(
-        any(entry.is_dir() and _counts(entry.name) for entry in _scan(str(folder / name)))
-        for _, name in parts
-    )
-    return sorted(parts) if holds_classes else []
+    return sorted(parts) if all(_holds_classes(folder / name) for name in trained) else []
+
+
+def _holds_classes(folder: Path) -> bool:
+    return bool(_folders(str(folder)))
 
 
 def _require_folder(folder: Path) -> None:
@@ -178,11 +185,10 @@ def _no_pictures(folder: Path, listing: _Listing) -> DataError:
 def _list_classes(folder: Path, prefix: str, split: str | None, listing: _Listing) -> None:
     """Every folder below `folder/prefix` is a class; files beside them are strays."""
     _skip_strays(folder, prefix, listing)
-    for entry in _scan(os.path.join(folder, prefix)):
-        if not entry.is_dir() or not _counts(entry.name):
-            continue
+    above = (_identity(str(folder)),)
+    for entry in _folders(os.path.join(folder, prefix)):
         before = len(listing.found)
-        for path, is_picture in _walk(entry.path, f"{prefix}{entry.name}/"):
+        for path, is_picture in _walk(entry.path, f"{prefix}{entry.name}/", above):
             if is_picture:
                 listing.found.append((path, entry.name, split))
             else:
@@ -193,7 +199,7 @@ def _list_classes(folder: Path, prefix: str, split: str | None, listing: _Listin
 
 def _skip_strays(folder: Path, prefix: str, listing: _Listing) -> None:
     for entry in _scan(os.path.join(folder, prefix)):
-        if entry.is_dir() or not _counts(entry.name):
+        if _is_folder(entry) or not _counts(entry.name):
             continue
         if _may_be_picture(entry.name):
             listing.skipped.append(
@@ -203,21 +209,52 @@ def _skip_strays(folder: Path, prefix: str, listing: _Listing) -> None:
             listing.num_ignored += 1
 
 
+def _skip_foreign_folders(folder: Path, parts: set[str], listing: _Listing) -> None:
+    listing.skipped.extend(
+        SkippedFile(f"{entry.name}/", "a folder that is no part of the split")
+        for entry in _folders(str(folder))
+        if entry.name not in parts
+    )
+
+
 def _walk(
-    folder: str, prefix: str, above: tuple[tuple[int, int], ...] = ()
+    folder: str, prefix: str, above: tuple[tuple[int, int], ...] = (), *, strict: bool = True
 ) -> Iterator[tuple[str, bool]]:
     """(path with `/`, may be a picture) of each file below; links to a folder above end there."""
-    status = os.stat(folder)
-    here = (status.st_dev, status.st_ino)
+    here = _identity(folder)
     if here in above:
         return
-    for entry in _scan(folder):
+    try:
+        entries = _scan(folder)
+    except DataError:
+        if strict:
+            raise
+        yield prefix.rstrip("/"), True
+        return
+    for entry in entries:
         if not _counts(entry.name):
             continue
-        if entry.is_dir():
-            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here))
+        if _is_folder(entry):
+            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here), strict=strict)
         else:
             yield prefix + entry.name, _may_be_picture(entry.name)
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _folders(folder: str) -> list[os.DirEntry[str]]:
+    """The folders in a folder that count: neither hidden nor left behind."""
+    return [entry for entry in _scan(folder) if _is_folder(entry) and _counts(entry.name)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _scan(folder: str) -> list[os.DirEntry[str]]:

@@ -20,16 +20,22 @@ def expand_inputs(
     for item in inputs:
         if item == STDIN:
             yield from _read_paths(stdin, b"\0" if nul_separated else b"\n")
-        elif os.path.isdir(item):
-            from dlcli.data.index import list_images  # a single picture needs it not
-
-            yield from list_images(Path(item))
         elif not os.path.lexists(item) and _GLOB_SIGNS.intersection(item):
             import glob
 
-            yield from sorted(glob.glob(item, recursive=True)) or [item]
+            for match in sorted(glob.glob(item, recursive=True)) or [item]:
+                yield from _expand_path(match)
         else:
-            yield item
+            yield from _expand_path(item)
+
+
+def _expand_path(path: str) -> Iterator[str]:
+    if not os.path.isdir(path):
+        yield path
+        return
+    from dlcli.data.index import list_images  # a single picture needs it not
+
+    yield from list_images(Path(path))
 
 
 def _read_paths(stdin: BinaryIO, separator: bytes) -> Iterator[str]:

@@ -102,6 +102,8 @@ def _deal(
         dealt[group] = split
         if split != TRAIN:
             left[split] -= size
+    if TRAIN not in dealt.values():
+        dealt[groups[-1]] = TRAIN
     for split in left:
         training = [group for group in groups if dealt[group] == TRAIN]
         if split not in dealt.values() and len(training) > 1:

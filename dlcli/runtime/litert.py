@@ -61,7 +61,7 @@ class LiteRtBody:
 
         try:
             with silenced_stderr():
-                interpreter = Interpreter(str(self._path), num_threads=1)
+                interpreter = Interpreter(**_model_of(self._path), num_threads=1)
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(
@@ -76,3 +76,12 @@ class LiteRtBody:
                 where=str(self._path),
             )
         return interpreter
+
+
+def _model_of(path: Path) -> dict[str, Any]:
+    """How the interpreter gets its model: mapped by its path, or its bytes where the path has
+    some that are no UTF-8, which LiteRT cannot take."""
+    try:
+        return {"model_path": str(path).encode("utf-8").decode("utf-8")}
+    except UnicodeEncodeError:
+        return {"model_content": path.read_bytes()}

@@ -11,9 +11,13 @@ _BOLD, _RED, _YELLOW, _DIM = "1", "31", "33", "2"
 
 
 def use_utf8() -> None:
-    """Both streams in UTF-8 on every platform; bytes of a path that were no UTF-8 pass through."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    """Both streams in UTF-8 on every platform; bytes of a path that were no UTF-8 pass through.
+    A stream that was closed before the start leads nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
@@ -30,18 +34,27 @@ def print_answer(lines: Iterable[str]) -> None:
 
 def print_note(text: str) -> None:
     """A line of information, to stderr."""
-    sys.stderr.write(f" {printable(text)}\n")
+    _tell(f" {printable(text)}")
 
 
 def print_warning(text: str) -> None:
     """A line that must not be missed, to stderr."""
-    sys.stderr.write(paint(f" warning: {printable(text)}", _YELLOW, sys.stderr) + "\n")
+    _tell(paint(f" warning: {printable(text)}", _YELLOW, sys.stderr))
 
 
 def print_error(text: str) -> None:
     """Why a command ends without an answer, to stderr."""
     for line in text.split("\n"):
-        sys.stderr.write(paint(printable(line), _RED, sys.stderr) + "\n")
+        _tell(paint(printable(line), _RED, sys.stderr))
+
+
+def _tell(line: str) -> None:
+    """Nobody listening on stderr is no reason to end the work."""
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def bold(text: str) -> str:

@@ -1,0 +1,192 @@
+"""Work on several threads in order, and processes of their own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dlcli.processor import (
+    in_order,
+    num_threads,
+    run_python,
+    silenced_stderr,
+    use_one_blas_thread,
+)
+
+
+def in_time(work: Callable[[], object]) -> None:
+    """Runs `work` and fails where it hangs."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(60)
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_results_come_in_the_order_of_the_inputs(num_workers: int, count: int) -> None:
+    expected = [square(number) for number in range(count)]
+    assert list(in_order(square, range(count), num_workers)) == expected
+
+
+def test_a_slow_first_result_is_still_the_first() -> None:
+    later_done = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert later_done.wait(30)
+        if number == 3:
+            later_done.set()
+        return number
+
+    assert list(in_order(work, range(6), 2)) == list(range(6))
+
+
+def test_work_is_shared_by_several_threads() -> None:
+    together = threading.Barrier(3, timeout=30)
+    assert sorted(in_order(lambda _: together.wait(), range(3), 3)) == [0, 1, 2]
+
+
+def test_inputs_are_taken_only_a_little_ahead() -> None:
+    taken = 0
+
+    def inputs() -> Iterator[int]:
+        nonlocal taken
+        for taken in range(1, 2001):  # noqa: B007 - it is read outside
+            yield taken
+
+    ahead = [
+        taken - result
+        for result in in_order(lambda number: number, inputs(), num_workers=2, ahead=3)
+    ]
+    assert len(ahead) == 2000
+    assert max(ahead) <= 2 * 3 + 2
+
+
+def test_a_result_is_there_before_the_next_input() -> None:
+    answered = [threading.Event() for _ in range(4)]
+
+    def inputs() -> Iterator[int]:
+        for number in range(4):
+            yield number
+            assert answered[number].wait(30), f"no result of {number} while the input goes on"
+
+    for number, result in enumerate(in_order(square, inputs(), 2)):
+        assert result == square(number)
+        answered[number].set()
+    assert all(event.is_set() for event in answered)
+
+
+def test_a_failure_of_the_work_comes_at_its_place() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise ValueError("three")
+        return number
+
+    results = in_order(work, range(100), 2)
+    assert list(itertools.islice(results, 3)) == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+    assert list(results) == []
+
+
+def test_a_failure_of_the_inputs_comes_after_the_results() -> None:
+    def inputs() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("the pipe broke")
+
+    results = in_order(square, inputs(), 2)
+    assert list(itertools.islice(results, 3)) == [0, 1, 4]
+    with pytest.raises(OSError, match="the pipe broke"):
+        next(results)
+
+
+def test_closing_early_ends_the_work() -> None:
+    worked_on: list[int] = []
+
+    def work(number: int) -> int:
+        worked_on.append(number)
+        return number
+
+    def take_three() -> None:
+        results = in_order(work, itertools.count(), 2)
+        assert list(itertools.islice(results, 3)) == [0, 1, 2]
+        results.close()  # type: ignore[attr-defined]
+
+    for _ in range(20):
+        worked_on.clear()
+        in_time(take_three)
+        assert len(worked_on) < 20
+
+
+def test_closing_early_does_not_wait_for_an_input_that_never_comes() -> None:
+    never = threading.Event()
+
+    def inputs() -> Iterator[int]:
+        yield 1
+        never.wait(120)
+
+    def take_one() -> None:
+        results = in_order(square, inputs(), 2)
+        assert next(results) == 1
+        results.close()  # type: ignore[attr-defined]
+        assert not never.is_set()
+
+    try:
+        in_time(take_one)
+    finally:
+        never.set()
+
+
+def test_at_least_one_thread_can_run() -> None:
+    assert 1 <= num_threads() <= (os.cpu_count() or 1)
+
+
+def test_the_users_own_number_of_blas_threads_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    use_one_blas_thread()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    use_one_blas_thread()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("print('fine')", None),
+        ("import sys; print('a warning', file=sys.stderr)", None),
+        ("raise ValueError('why')", "ValueError: why"),
+        ("import sys; sys.exit('gone wrong\\n\\n')", "gone wrong"),
+        ("raise SystemExit(3)", "it ended with 3"),
+    ],
+)
+def test_a_python_of_its_own_tells_its_last_line(
+    capfd: pytest.CaptureFixture[str], program: str, said: str | None
+) -> None:
+    assert run_python("-c", program) == said
+    assert capfd.readouterr() == ("", "")
+
+
+def test_stderr_is_silent_inside_and_back_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
+    os.write(2, b"before ")
+    with silenced_stderr():
+        os.write(2, b"inside ")
+        print("inside ", file=sys.stderr, flush=True)  # noqa: T201
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "before after"
+
+
+def test_stderr_is_back_after_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="inside"), silenced_stderr():
+        raise ValueError("inside")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
