@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,6 +45,12 @@ class Artifact:
     def file(self, name: str) -> Path:
         """The path of a file of the artefact."""
         return self.folder / name
+
+    def copy_to(self, target: Path) -> None:
+        """Makes the folder `target` with model.json and the files it names in it."""
+        target.mkdir()
+        for name in (MODEL_JSON, *self.sha256s):
+            shutil.copyfile(self.file(name), target / name)
 
 
 def write_artifact(

@@ -72,7 +72,7 @@ def keep(
 def _looks_sound(entry: Path, is_sound: Callable[[Path], bool]) -> bool:
     try:
         return is_sound(entry)
-    except (OSError, ValueError, KeyError, TypeError, DlcliError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, DlcliError):
         return False
 
 

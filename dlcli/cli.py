@@ -415,6 +415,8 @@ def _sentences() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         console.print_error("interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except EOFError as error:  # Typer would take it for Ctrl-D and hide where it comes from
+        raise RuntimeError("an unexpected end of a file") from error
     except MemoryError:
         _end(ResourceError("there is not enough memory.", fix="Close other programs."))
     except OSError as error:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dlcli.cache import (
-    cache_folder,
-    drop_old_entries,
-    find_entry,
-    key_of,
-    new_entry,
-    size_budget,
-)
-from dlcli.errors import ResourceError, UsageError
+from dlcli.cache import cache_folder, keep, key_of, size_budget
+from dlcli.errors import DataError, ResourceError, UsageError
 
-LONG_AGO = time.time() - 100_000
+LONG_AGO = time.time() - 10 * 24 * 3600
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +23,34 @@ def folder(own_cache: Path) -> Iterator[Path]:
     return own_cache
 
 
-def make_entry(kind: str, key: str, size: int = 1000, used: float | None = None) -> None:
-    """An entry of `size` bytes, last used that many seconds after long ago."""
-    with new_entry(kind, key) as building:
-        (building / "data").mkdir()
-        (building / "data" / "content").write_bytes(bytes(size))
-    if used is not None:
-        os.utime(cache_folder() / kind / key, (LONG_AGO + used, LONG_AGO + used))
+def write(text: str) -> Callable[[Path], None]:
+    """Fills an entry with `text`."""
+
+    def make(building: Path) -> None:
+        (building / "content").write_text(text)
+
+    return make
+
+
+def must_not_be_made(building: Path) -> None:
+    pytest.fail(f"{building} is made, though the entry is there")
+
+
+def is_sound(entry: Path) -> bool:
+    return bool((entry / "content").read_text())
+
+
+def leave_entry(kind: str, key: str, used: float = 0.0, size: int = 1000) -> None:
+    """What another process kept: `size` bytes, last used that many seconds after long ago."""
+    entry = cache_folder() / kind / key
+    (entry / "deep").mkdir(parents=True)
+    (entry / "deep" / "content").write_bytes(bytes(size))
+    os.utime(entry, (LONG_AGO + used, LONG_AGO + used))
+
+
+def keep_one(key: str = "mine", size: int = 1000) -> Path:
+    """Keeps one more entry, upon which what is too much goes."""
+    return keep("pixels", key, write("x" * size), is_sound)
 
 
 def keys(kind: str = "pixels") -> set[str]:
@@ -74,38 +89,64 @@ def test_the_folder_is_the_one_named_or_that_of_the_system(
 
 
 def test_an_entry_is_there_when_it_is_whole_and_not_before(folder: Path) -> None:
-    with new_entry("pixels", "k") as building:
-        (building / "half").write_text("half")
-        assert find_entry("pixels", "k") is None
-    entry = find_entry("pixels", "k")
+    def make(building: Path) -> None:
+        assert building.is_dir()
+        assert not (folder / "pixels" / "k").exists()
+        (building / "content").write_text("whole")
+
+    entry = keep("pixels", "k", make, is_sound)
     assert entry == folder / "pixels" / "k"
-    assert (entry / "half").read_text() == "half"
+    assert (entry / "content").read_text() == "whole"
     assert keys() == {"k"}
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_failed_entry_vanishes(error: type[BaseException]) -> None:
-    with pytest.raises(error), new_entry("pixels", "k") as building:  # noqa: PT012
+def test_an_entry_that_is_there_is_not_made_again() -> None:
+    first = keep("pixels", "k", write("first"), is_sound)
+    assert keep("pixels", "k", must_not_be_made, is_sound) == first
+    assert (first / "content").read_text() == "first"
+
+
+def test_kinds_and_keys_are_apart() -> None:
+    for kind, key in (("pixels", "x"), ("pixels", "y"), ("features", "x")):
+        entry = keep(kind, key, write(kind + key), is_sound)
+        assert (entry / "content").read_text() == kind + key
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), DataError("no")])
+def test_an_entry_whose_making_fails_vanishes(error: BaseException) -> None:
+    def make(building: Path) -> None:
         (building / "half").write_text("half")
         raise error
-    assert find_entry("pixels", "k") is None
+
+    with pytest.raises(type(error)):
+        keep("pixels", "k", make, is_sound)
     assert keys() == set()
 
 
-def test_what_another_process_made_meanwhile_stays() -> None:
-    with new_entry("pixels", "k") as slow:
-        (slow / "content").write_text("slow")
-        with new_entry("pixels", "k") as quick:
-            (quick / "content").write_text("quick")
-    entry = find_entry("pixels", "k")
-    assert entry is not None
-    assert (entry / "content").read_text() == "quick"
+def is_empty_of_content(entry: Path) -> None:
+    (entry / "content").write_text("")
+
+
+def lacks_content(entry: Path) -> None:
+    (entry / "content").unlink()
+
+
+@pytest.mark.parametrize("damage", [is_empty_of_content, lacks_content])
+def test_a_damaged_entry_is_made_anew(damage: Callable[[Path], None]) -> None:
+    damage(keep("pixels", "k", write("first"), is_sound))
+    entry = keep("pixels", "k", write("second"), is_sound)
+    assert (entry / "content").read_text() == "second"
     assert keys() == {"k"}
 
 
-def test_kinds_are_apart() -> None:
-    make_entry("pixels", "k")
-    assert find_entry("features", "k") is None
+def test_what_another_process_made_meanwhile_stays() -> None:
+    def make(building: Path) -> None:
+        (building / "content").write_text("slow")
+        keep("pixels", "k", write("quick"), is_sound)
+
+    entry = keep("pixels", "k", make, is_sound)
+    assert (entry / "content").read_text() == "quick"
+    assert keys() == {"k"}
 
 
 def test_a_folder_that_cannot_be_made_is_named(
@@ -113,13 +154,18 @@ def test_a_folder_that_cannot_be_made_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("DLCLI_CACHE", str(tmp_path / "file" / "cache"))
-    assert find_entry("pixels", "k") is None
-    drop_old_entries_of_nothing = new_entry("pixels", "k")
-    with (
-        pytest.raises(ResourceError, match=r"pixels: cannot keep anything .* DLCLI_CACHE\.$"),
-        drop_old_entries_of_nothing,
-    ):
-        pytest.fail("there is nowhere to build")
+    with pytest.raises(ResourceError, match=r"pixels: cannot keep anything .* DLCLI_CACHE\.$"):
+        keep_one()
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing() -> None:
+    def make(building: Path) -> None:
+        (building / "half").write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ResourceError, match=r"No space left .* DLCLI_CACHE\.$"):
+        keep("pixels", "k", make, is_sound)
+    assert keys() == set()
 
 
 # --- the budget ---
@@ -152,59 +198,52 @@ def test_without_a_size_ten_gigabytes_are_kept() -> None:
 def test_what_is_no_size_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("DLCLI_CACHE_SIZE", text)
     with pytest.raises(UsageError, match=r"^DLCLI_CACHE_SIZE: '.*' is no size\. Write it like"):
-        drop_old_entries()
+        keep_one()
 
 
 def test_the_entries_unused_for_longest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, key in enumerate("dbac"):
-        make_entry("pixels", key, used=number)
-    make_entry("features", "e", used=1.5)
-    monkeypatch.setenv("DLCLI_CACHE_SIZE", "5000")
-    drop_old_entries()
-    assert (keys(), keys("features")) == ({"a", "b", "c", "d"}, {"e"})
-    monkeypatch.setenv("DLCLI_CACHE_SIZE", "2500")
-    drop_old_entries()
-    assert (keys(), keys("features")) == ({"a", "c"}, set())
+    for used, key in enumerate("dbac"):
+        leave_entry("pixels", key, used)
+    leave_entry("features", "e", used=1.5)
+    monkeypatch.setenv("DLCLI_CACHE_SIZE", "6000")
+    keep_one()
+    assert (keys(), keys("features")) == ({"a", "b", "c", "d", "mine"}, {"e"})
+    monkeypatch.setenv("DLCLI_CACHE_SIZE", "4500")
+    keep_one("another")
+    assert (keys(), keys("features")) == ({"a", "c", "mine", "another"}, set())
 
 
-def test_finding_an_entry_is_using_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, key in enumerate("abc"):
-        make_entry("pixels", key, used=number)
-    assert find_entry("pixels", "a") is not None
-    monkeypatch.setenv("DLCLI_CACHE_SIZE", "2000")
-    drop_old_entries()
-    assert keys() == {"a", "c"}
-
-
-def test_the_newest_stays_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_entry("pixels", "old", used=0)
-    make_entry("pixels", "new", used=1)
+def test_what_this_process_uses_stays_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_entry("pixels", "old")
+    leave_entry("pixels", "opened", used=-99)
+    (cache_folder() / "pixels" / "opened" / "content").write_text("x")
+    keep("pixels", "opened", must_not_be_made, is_sound)
+    os.utime(cache_folder() / "pixels" / "opened", (LONG_AGO, LONG_AGO))
     monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
-    drop_old_entries()
-    assert keys() == {"new"}
+    keep_one()
+    assert keys() == {"opened", "mine"}
+
+
+def test_what_another_process_just_used_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_entry("pixels", "old")
+    leave_entry("pixels", "recent", used=time.time() - LONG_AGO)
+    monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
+    keep_one()
+    assert keys() == {"recent", "mine"}
 
 
 def test_bodies_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    make_entry("bodies", "body", used=0)
-    make_entry("pixels", "a", used=1)
-    make_entry("pixels", "b", used=2)
+    leave_entry("bodies", "body")
+    leave_entry("pixels", "old")
     monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
-    drop_old_entries()
-    assert (keys("bodies"), keys()) == ({"body"}, {"b"})
+    keep_one()
+    assert (keys("bodies"), keys()) == ({"body"}, {"mine"})
 
 
-def test_an_empty_cache_is_no_trouble(folder: Path) -> None:
-    drop_old_entries()
-    assert not folder.exists()
-
-
-def test_half_made_entries_go_when_nobody_can_be_making_them(folder: Path) -> None:
-    make_entry("pixels", "k", used=0)
-    now = time.time()
-    for name, age in ((".stale-1", 2 * 24 * 3600), (".fresh-1", 60)):
-        building = folder / "pixels" / name
-        building.mkdir()
-        (building / "half").write_bytes(bytes(1000))
-        os.utime(building, (now - age, now - age))
-    drop_old_entries()
-    assert keys() == {"k", ".fresh-1"}
+@pytest.mark.parametrize("kind", ["pixels", "features", "bodies"])
+def test_half_made_entries_go_when_nobody_can_be_making_them(kind: str) -> None:
+    leave_entry(kind, ".stale-1")
+    leave_entry(kind, ".fresh-1", used=time.time() - LONG_AGO - 60)
+    leave_entry(kind, "whole")
+    keep_one()
+    assert keys(kind) - {"mine"} == {".fresh-1", "whole"}

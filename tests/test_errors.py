@@ -83,6 +83,9 @@ def test_a_spec_error_lists_all_its_faults() -> None:
         (errno.EACCES, "You may not write there"),
         (errno.EPERM, "You may not write there"),
         (errno.ENOTDIR, "A part of that path is a file"),
+        (errno.EEXIST, "A file stands there already"),
+        (errno.EISDIR, "A folder stands there already"),
+        (errno.ENAMETOOLONG, "choose a shorter one"),
         (errno.EMFILE, "ulimit -n"),
     ],
 )
@@ -95,6 +98,12 @@ def test_trouble_of_the_machine_becomes_a_sentence(
     assert found.where == str(Path("runs/a-1")) or found.where == "runs/a-1"
     assert os.strerror(number) in str(found)
     assert fix in found.fix
+
+
+def test_of_two_files_the_one_that_is_written_is_named() -> None:
+    found = from_os_error(OSError(errno.ENOSPC, "No space left on device", "from", None, "to"))
+    assert found is not None
+    assert found.where == "to"
 
 
 @pytest.mark.parametrize("name", [None, 3])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +16,6 @@ from dlcli.processor import (
     num_threads,
     run_python,
     silenced_stderr,
-    use_one_blas_thread,
 )
 
 
@@ -56,17 +55,15 @@ def test_work_is_shared_by_several_threads() -> None:
 
 
 def test_inputs_are_taken_only_a_little_ahead() -> None:
-    taken = 0
+    taken: list[int] = []
 
     def inputs() -> Iterator[int]:
-        nonlocal taken
-        for taken in range(1, 2001):  # noqa: B007 - it is read outside
-            yield taken
+        for number in range(2000):
+            taken.append(number)
+            yield number
 
-    ahead = [
-        taken - result
-        for result in in_order(lambda number: number, inputs(), num_workers=2, ahead=3)
-    ]
+    results = in_order(lambda number: number, inputs(), num_workers=2, ahead=3)
+    ahead = [len(taken) - 1 - result for result in results]
     assert len(ahead) == 2000
     assert max(ahead) <= 2 * 3 + 2
 
@@ -150,15 +147,6 @@ def test_at_least_one_thread_can_run() -> None:
     assert 1 <= num_threads() <= (os.cpu_count() or 1)
 
 
-def test_the_users_own_number_of_blas_threads_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
-    use_one_blas_thread()
-    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
-    use_one_blas_thread()
-    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
-
-
 @pytest.mark.parametrize(
     ("program", "said"),
     [
@@ -176,11 +164,18 @@ def test_a_python_of_its_own_tells_its_last_line(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_python_of_its_own_takes_no_module_of_the_folder_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
+    monkeypatch.chdir(tmp_path)
+    assert run_python("-c", "import json, dlcli") is None
+
+
 def test_stderr_is_silent_inside_and_back_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
     os.write(2, b"before ")
     with silenced_stderr():
         os.write(2, b"inside ")
-        print("inside ", file=sys.stderr, flush=True)  # noqa: T201
     os.write(2, b"after")
     assert capfd.readouterr().err == "before after"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +14,12 @@ from dlcli.errors import DataError, UsageError
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted, Warned
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dlcli.data.index import SkippedFile
     from dlcli.metrics.report import Report
+    from dlcli.runs.run import OwnPictures
 
 STAGE = "evaluating"
 
@@ -40,11 +46,13 @@ class EvaluateResult:
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Pictures with the names of their classes."""
+    """Pictures below `folder` with the names of their classes; `sha256s` where they are known."""
 
     source: str
-    paths: list[Path]
+    folder: Path
+    paths: list[str]
     names: list[str]
+    sha256s: list[str | None]
     skipped: tuple[SkippedFile, ...] = ()
 
 
@@ -55,73 +63,111 @@ def run(options: EvaluateOptions, reporter: Reporter) -> EvaluateResult:
         UsageError: if there is no such run or folder, or the split asked for does not exist.
         DataError: if the pictures are gone, or the folder holds a class the run does not know.
     """
-    from dlcli.data.index import SkippedFile
-    from dlcli.metrics.report import make_report
-
-    opened = open_run(options.run, options.runs_folder, reporter)
-    if options.target is None:
-        labelled = _own_pictures(opened, options.split, reporter)
-    else:
-        labelled = _folder_pictures(opened, options.target, options.split)
     import numpy as np
 
+    from dlcli.metrics.report import make_report
+    from dlcli.runs.run import Run
+
+    opened = open_run(options.run, options.runs_folder, reporter)
+    own = Run(opened.folder).pictures()
+    if options.target is None:
+        labelled = _own_pictures(opened, own, options.split, reporter)
+    else:
+        labelled = _folder_pictures(options.target, options.split)
     class_names = opened.classifier.artifact.class_names
+    _require_known(labelled, class_names)
+    answers, skipped = _ask(opened, labelled, reporter)
+    _tell_of_skipped(labelled, skipped, answers, reporter)
+    if options.target is not None and own is not None:
+        _warn_of_training_pictures(answers, {row["sha256"] for row in own.of("train")}, reporter)
     label_of = {name: label for label, name in enumerate(class_names)}
-    probabilities, labels, skipped = [], [], list(labelled.skipped)
-    reporter.report(StageStarted(STAGE, len(labelled.paths)))
-    predictions = opened.classifier.predict_files(labelled.paths)
-    for done, (prediction, name) in enumerate(zip(predictions, labelled.names, strict=True), 1):
-        if prediction.probabilities is None:
-            skipped.append(SkippedFile(prediction.path, prediction.error or ""))
-        else:
-            probabilities.append(prediction.probabilities)
-            labels.append(label_of[name])
-        reporter.report(StageAdvanced(STAGE, done))
-    reporter.report(StageEnded(STAGE))
-    _report_skipped(labelled.source, skipped, len(labels), reporter)
-    report = make_report(np.stack(probabilities), np.array(labels, np.int64), class_names)
+    labels = np.array([label_of[answer.name] for answer in answers], np.int64)
+    probabilities = np.stack([answer.probabilities for answer in answers])
+    report = make_report(probabilities, labels, class_names)
     return EvaluateResult(opened.name, labelled.source, report, tuple(skipped))
 
 
-def _own_pictures(opened: OpenedRun, split: str | None, reporter: Reporter) -> _Labelled:
-    """The pictures of a split as split.csv lists them."""
-    from dlcli.runs import files
-    from dlcli.runs.run import Run
+@dataclass(frozen=True)
+class _Answer:
+    """What the model said of one picture, and what is true."""
 
-    listing = opened.folder / files.SPLIT
-    if not listing.is_file():
+    name: str
+    sha256: str
+    probabilities: NDArray[np.float32]
+
+
+def _ask(
+    opened: OpenedRun, labelled: _Labelled, reporter: Reporter
+) -> tuple[list[_Answer], list[SkippedFile]]:
+    """Answers in order; a picture that is unreadable or no longer the same is skipped."""
+    from dlcli.data.index import SkippedFile
+    from dlcli.data.pixels import UnreadableImageError, read_file
+    from dlcli.processor import in_order, num_threads
+
+    def ask(number: int) -> _Answer | str:
+        path = str(labelled.folder / labelled.paths[number])
+        try:
+            content = read_file(path)
+        except UnreadableImageError as error:
+            return str(error)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if labelled.sha256s[number] not in (None, sha256):
+            return "changed since the training"
+        prediction = opened.classifier.predict_content(path, content)
+        if prediction.probabilities is None:
+            return prediction.error or "unreadable"
+        return _Answer(labelled.names[number], sha256, prediction.probabilities)
+
+    answers, skipped = [], list(labelled.skipped)
+    reporter.report(StageStarted(STAGE, len(labelled.paths)))
+    for number, answer in enumerate(in_order(ask, range(len(labelled.paths)), num_threads())):
+        if isinstance(answer, str):
+            skipped.append(SkippedFile(labelled.paths[number], answer))
+        else:
+            answers.append(answer)
+        reporter.report(StageAdvanced(STAGE, number + 1))
+    reporter.report(StageEnded(STAGE))
+    return answers, skipped
+
+
+def _own_pictures(
+    opened: OpenedRun, own: OwnPictures | None, split: str | None, reporter: Reporter
+) -> _Labelled:
+    """The pictures of a split as split.csv lists them."""
+    if own is None:
         raise UsageError(
             "this model has no pictures of its own.",
             where=opened.name,
             fix="Name a labelled folder: dlcli evaluate FOLDER --run ...",
         )
-    rows = files.read_csv(listing)
-    splits = {row["split"] for row in rows}
-    if split is None and "test" not in splits:
+    if split is None and "test" not in own.splits:
         reporter.report(Warned("this run has no test part: val is used, which chose the model"))
-    wanted = split or ("test" if "test" in splits else "val")
-    if wanted not in splits:
+    wanted = split or ("test" if "test" in own.splits else "val")
+    rows = own.of(wanted)
+    if not rows:
         raise UsageError(
-            f"this run has no {wanted} part.", where="--split", fix=f"It has {_list(splits)}."
+            f"this run has no {wanted} part.", where="--split", fix=f"It has {_list(own.splits)}."
         )
-    folder = Path(Run(opened.folder).describe()["data"]["folder"])
-    chosen = [row for row in rows if row["split"] == wanted]
-    paths = [folder / row["path"] for row in chosen]
-    if not any(path.exists() for path in paths):
+    if not any((own.folder / row["path"]).exists() for row in rows):
         raise DataError(
             "the pictures of this run are no longer there.",
-            where=str(folder),
+            where=str(own.folder),
             fix="Name the folder they are in now: dlcli evaluate FOLDER",
         )
-    return _Labelled(f"{wanted} of {folder}", paths, [row["label"] for row in chosen])
+    return _Labelled(
+        f"{wanted} of {own.folder}",
+        own.folder,
+        [row["path"] for row in rows],
+        [row["label"] for row in rows],
+        [row["sha256"] for row in rows],
+    )
 
 
-def _folder_pictures(opened: OpenedRun, folder: Path, split: str | None) -> _Labelled:
+def _folder_pictures(folder: Path, split: str | None) -> _Labelled:
     """The pictures of a labelled folder, or of one part of a folder that is split."""
     from dlcli.data.index import index_folder
 
     index = index_folder(folder)
-    _require_known(folder, index.class_names, opened.classifier.artifact.class_names)
     files, source = index.files, str(folder)
     if index.is_split:
         splits = {file.split for file in files if file.split}
@@ -130,7 +176,9 @@ def _folder_pictures(opened: OpenedRun, folder: Path, split: str | None) -> _Lab
         source = f"{wanted} of {folder}"
         if not files:
             raise UsageError(
-                f"this folder has no {wanted} part.", where=str(folder), fix="Name it with --split."
+                f"this folder has no {wanted} part.",
+                where=str(folder),
+                fix=f"It has {_list(splits)}: name one with --split, or the folder inside it.",
             )
     elif split:
         raise UsageError(
@@ -140,36 +188,50 @@ def _folder_pictures(opened: OpenedRun, folder: Path, split: str | None) -> _Lab
         )
     return _Labelled(
         source,
-        [folder / file.path for file in files],
+        folder,
+        [file.path for file in files],
         [index.class_names[file.label] for file in files],
+        [None] * len(files),
         index.skipped,
     )
 
 
-def _require_known(folder: Path, found: tuple[str, ...], known: tuple[str, ...]) -> None:
-    unknown = [name for name in found if name not in known]
+def _require_known(labelled: _Labelled, known: tuple[str, ...]) -> None:
+    unknown = sorted(set(labelled.names) - set(known))
     if not unknown:
         return
     near = difflib.get_close_matches(unknown[0], known, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise DataError(
         f"the run does not know {_list(unknown)}.{hint}",
-        where=str(folder),
+        where=str(labelled.folder),
         fix=f"Its classes are {_list(known)}.",
     )
 
 
-def _list(names: object, most: int = 8) -> str:
-    texts = sorted(str(name) for name in names)  # type: ignore[attr-defined]
-    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
+def _warn_of_training_pictures(
+    answers: list[_Answer], trained: set[str], reporter: Reporter
+) -> None:
+    seen = sum(answer.sha256 in trained for answer in answers)
+    if seen:
+        reporter.report(
+            Warned(f"{seen} of these {len(answers)} pictures were trained on: the numbers flatter")
+        )
 
 
-def _report_skipped(
-    source: str, skipped: list[SkippedFile], num_used: int, reporter: Reporter
+def _tell_of_skipped(
+    labelled: _Labelled, skipped: list[SkippedFile], answers: list[_Answer], reporter: Reporter
 ) -> None:
     from dlcli.data.dataset import list_skipped
 
-    if not num_used:
-        raise DataError(f"none of the pictures can be used: {list_skipped(skipped)}.", where=source)
+    if not answers:
+        raise DataError(
+            f"none of the pictures can be used: {list_skipped(skipped)}.", where=labelled.source
+        )
     if skipped:
         reporter.report(Warned(f"skipped {len(skipped)}: {list_skipped(skipped)}"))
+
+
+def _list(names: Iterable[str], most: int = 8) -> str:
+    texts = sorted(names)
+    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")

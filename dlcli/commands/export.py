@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -79,21 +79,36 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         _stage(reporter, f"writing {options.format}", lambda: _write(opened, options, building))
         parity = _stage(reporter, "checking", lambda: _check(opened, options.format, building))
         artifact = opened.classifier.artifact
-        names = "\n".join(artifact.class_names) + "\n"
-        files.write_text(building / LABELS, names)
-        shutil.copytree(artifact.folder, building / files.MODEL)
+        files.write_text(building / LABELS, _label_lines(artifact.class_names))
+        artifact.copy_to(building / files.MODEL)
         files.write_json(
             building / EXPORT_JSON,
             {"schema": 1, "run": opened.name, "format": options.format, "parity": asdict(parity)},
         )
         written, size_bytes = _measure(building, building / _MODEL_FILES[options.format])
         building.chmod(0o755)
-        if options.force and target.exists():
-            shutil.rmtree(target)
-        building.rename(target)
+        _put_in_place(building, target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return ExportResult(opened.name, options.format, target, written, size_bytes, parity)
+
+
+def _label_lines(class_names: Sequence[str]) -> str:
+    r"""A line a class, in label order; a line break in a name is written as \n."""
+    escaped = (name.replace("\r", "\\r").replace("\n", "\\n") for name in class_names)
+    return "".join(f"{name}\n" for name in escaped)
+
+
+def _put_in_place(building: Path, target: Path) -> None:
+    """Renames; an earlier export (--force) goes only when the new one stands."""
+    if target.is_symlink():
+        target.unlink()
+    if not target.exists():
+        building.rename(target)
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-old-", dir=target.parent) as aside:
+        target.rename(Path(aside) / target.name)
+        building.rename(target)
 
 
 def _stage(reporter: Reporter, name: str, work: Callable[[], _T]) -> _T:
@@ -171,18 +186,16 @@ def _pictures(opened: OpenedRun) -> tuple[NDArray[np.uint8], str]:
     import numpy as np
 
     from dlcli.data.pixels import UnreadableImageError, read_image
-    from dlcli.runs import files
     from dlcli.runs.run import Run
 
     pixel_format = opened.classifier.artifact.pixel_format
     found = []
-    listing = opened.folder / files.SPLIT
-    if listing.is_file():
-        folder = Path(Run(opened.folder).describe()["data"]["folder"])
-        rows = [row for row in files.read_csv(listing) if row["split"] != "train"]
-        for row in sorted(rows, key=lambda row: row["sha256"])[:MOST_CHECKED]:
+    own = Run(opened.folder).pictures()
+    if own is not None:
+        rows = sorted([*own.of("test"), *own.of("val")], key=lambda row: row["sha256"])
+        for row in rows[:MOST_CHECKED]:
             try:
-                found.append(read_image(folder / row["path"], pixel_format))
+                found.append(read_image(own.folder / row["path"], pixel_format))
             except UnreadableImageError:
                 continue  # moved or changed since: the others serve as well
     if found:

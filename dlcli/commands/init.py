@@ -71,6 +71,7 @@ def run(options: InitOptions, reporter: Reporter) -> InitResult:
             where=str(options.output),
             fix="Overwrite it with --force, or name another with -o.",
         )
+    options.output.parent.mkdir(parents=True, exist_ok=True)
     write_text(options.output, text)
     return InitResult(options.output, options.template, classes, num_images)
 
@@ -94,4 +95,4 @@ def _yaml_path(folder: Path, output: Path) -> str:
     inside = resolved.is_relative_to(base)
     path = f"./{resolved.relative_to(base).as_posix()}" if inside else str(resolved)
     plain = all(char.isalnum() or char in "./_-" for char in path)
-    return path if plain else json.dumps(path)
+    return path if plain else json.dumps(path, ensure_ascii=False)

@@ -42,6 +42,18 @@ def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> Opened
     else:
         folder = find_run(named, runs_folder)
         name = str(folder)
-    reporter.report(Said(name))
+    reporter.report(Said(name + _status(folder)))
     classifier = open_classifier(open_artifact(model_folder(folder)))
     return OpenedRun(name, folder, classifier)
+
+
+def _status(folder: Path) -> str:
+    """A word on a run that did not end well though its model stands; empty for all others."""
+    from dlcli.errors import DataError
+    from dlcli.runs.run import COMPLETED, Run
+
+    try:
+        status = Run(folder).describe().get("status", COMPLETED)
+    except DataError:
+        return ""  # an artefact that stands alone has no description
+    return "" if status == COMPLETED else f" ({status})"

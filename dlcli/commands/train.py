@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,8 @@ class TrainResult:
     seconds: dict[str, float]
     model: ModelFacts
     calibration_error_before: float | None = None
+    is_elsewhere: bool = False
+    """Whether the other commands find the run only when it is named."""
 
 
 @dataclass
@@ -101,6 +103,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
     clock = _Clock()
     spec = resolve_spec(options)
     folder = _folder_of(spec)
+    _require_room(options, folder)
     with clock.phase("data"):
         dataset = prepare_dataset(
             folder,
@@ -111,7 +114,8 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
         )
     opened = _open_run(options, spec, dataset)
     try:
-        return _train(opened, spec, dataset, clock, reporter)
+        result = _train(opened, spec, dataset, clock, reporter)
+        return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
     except KeyboardInterrupt:
         _close(opened, "interrupted", clock)
         raise
@@ -136,6 +140,12 @@ def resolve_spec(options: TrainOptions) -> Spec:
     spec = load_spec(options.spec, options.overrides)
     if target is None:
         return spec
+    if any(override.partition("=")[0].strip() == "data.folder" for override in options.overrides):
+        raise UsageError(
+            f"the folder is named twice, here and as {target}.",
+            where="--set data.folder",
+            fix="Name it once.",
+        )
     data = spec.data.model_copy(update={"folder": target})
     return spec.model_copy(update={"data": data})
 
@@ -146,6 +156,20 @@ def _folder_of(spec: Spec) -> Path:
             "no folder of pictures was named.", fix="Type `dlcli train FOLDER` or set data.folder."
         )
     return spec.data.folder
+
+
+def _require_room(options: TrainOptions, folder: Path) -> None:
+    """Whether the run can be made where it is wanted; asked before any picture is read."""
+    from dlcli.runs.run import require_free_name
+
+    if options.runs_folder.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"the runs folder {options.runs_folder} would lie among the pictures.",
+            where=str(folder),
+            fix="Name another with --runs-dir, or train from another folder: nothing is ever "
+            "written among your pictures.",
+        )
+    require_free_name(options.runs_folder, options.name)
 
 
 def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
@@ -180,6 +204,12 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
     return opened
 
 
+def _is_elsewhere(runs_folder: Path) -> bool:
+    from dlcli.runs.run import default_runs_folder
+
+    return runs_folder.resolve() != default_runs_folder().resolve()
+
+
 def _train(
     opened: Run, spec: Spec, dataset: Dataset, clock: _Clock, reporter: Reporter
 ) -> TrainResult:
@@ -204,7 +234,8 @@ def _train(
             test = make_report(*trained.answers("test"), dataset.class_names)
     with clock.phase("export"):
         facts = _write_model(opened, spec, dataset, trained, backbone.parameters)
-    stage = StageResult("head", 1, round(clock.phases["train"], 3), trained.fitted.val_accuracy)
+    seconds = round(clock.phases["train"], 3)
+    stage = StageResult("head", len(trained.history), seconds, trained.fitted.val_accuracy)
     result = TrainResult(
         run=opened.folder,
         status="completed",
@@ -212,7 +243,7 @@ def _train(
         num_images=dataset.num_images(),
         skipped=dataset.skipped,
         stages=(stage,),
-        best_epoch=1,
+        best_epoch=trained.best_epoch,
         val=val,
         test=test,
         seconds=clock.seconds(),

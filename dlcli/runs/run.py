@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import json
 import os
@@ -20,6 +21,24 @@ from dlcli.runs import files
 
 RUNNING, COMPLETED, INTERRUPTED, FAILED = "running", "completed", "interrupted", "failed"
 IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class OwnPictures:
+    """The pictures of a run: the data set's folder, and a row each with path, label, split and
+    sha256."""
+
+    folder: Path
+    rows: list[dict[str, str]]
+
+    def of(self, split: str) -> list[dict[str, str]]:
+        """The rows of one split."""
+        return [row for row in self.rows if row["split"] == split]
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that hold a picture."""
+        return [split for split in ("train", "val", "test") if self.of(split)]
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,32 @@ class Run:
                 where=str(path),
                 fix="Name another run with --run, or train again.",
             ) from error
+
+    def pictures(self) -> OwnPictures | None:
+        """What split.csv lists; None where there is none, as beside a model that stands alone.
+
+        Raises:
+            DataError: if it is damaged.
+        """
+        path = self.folder / files.SPLIT
+        if not path.is_file():
+            return None
+        try:
+            rows = files.read_csv(path)
+            folder = Path(self.describe()["data"]["folder"])
+            sound = rows and all({"path", "label", "split", "sha256"} <= row.keys() for row in rows)
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            raise self._damaged(path) from error
+        if not sound:
+            raise self._damaged(path)
+        return OwnPictures(folder, rows)
+
+    def _damaged(self, path: Path) -> DataError:
+        return DataError(
+            "this run's list of pictures is damaged.",
+            where=str(path),
+            fix="Name another run with --run, or train again.",
+        )
 
     def update(self, **facts: Any) -> None:
         """Writes run.json anew with `facts` changed."""
@@ -82,7 +127,14 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat()
 
 
-def _named_folder(runs_folder: Path, name: str) -> Path:
+def require_free_name(runs_folder: Path, name: str | None) -> None:
+    """Before any work: whether a run of that name can be made.
+
+    Raises:
+        UsageError: if it cannot be a name, or is taken.
+    """
+    if name is None:
+        return
     if not re.fullmatch(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}", name) or name == IMAGENET:
         raise UsageError(
             f"{name!r} cannot be a run's name.",
@@ -90,13 +142,23 @@ def _named_folder(runs_folder: Path, name: str) -> Path:
             fix="Use up to 100 letters, digits and dashes, without slashes or a dot in front; "
             f"{IMAGENET} is taken by the built-in classifier.",
         )
+    if (runs_folder / name).exists():
+        raise _taken(runs_folder / name)
+
+
+def _taken(folder: Path) -> UsageError:
+    return UsageError(
+        "there is a run of that name already.", where=str(folder), fix="Choose another --name."
+    )
+
+
+def _named_folder(runs_folder: Path, name: str) -> Path:
+    require_free_name(runs_folder, name)
     folder = runs_folder / name
     try:
         folder.mkdir()
     except FileExistsError as error:
-        raise UsageError(
-            "there is a run of that name already.", where=str(folder), fix="Choose another --name."
-        ) from error
+        raise _taken(folder) from error
     return folder
 
 

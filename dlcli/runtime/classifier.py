@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.artifact import BODY, HEAD, TYPICALITY, Artifact
-from dlcli.data.pixels import UnreadableImageError, read_image
+from dlcli.data.pixels import UnreadableImageError, decode_image, read_file
 from dlcli.errors import DataError
 from dlcli.metrics.typicality import Typicality, load_typicality
 from dlcli.processor import in_order, num_threads
@@ -51,7 +51,14 @@ class Classifier:
     def predict_file(self, path: str) -> Prediction:
         """The answer for one picture; one that cannot be read gives its reason."""
         try:
-            pixels = read_image(path, self.artifact.pixel_format)
+            return self.predict_content(path, read_file(path))
+        except UnreadableImageError as error:
+            return Prediction(path, error=str(error))
+
+    def predict_content(self, path: str, content: bytes) -> Prediction:
+        """The answer for a picture whose file's bytes are at hand."""
+        try:
+            pixels = decode_image(content, self.artifact.pixel_format)
         except UnreadableImageError as error:
             return Prediction(path, error=str(error))
         features = self.body.features(pixels[None])

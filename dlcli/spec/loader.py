@@ -64,7 +64,12 @@ def _place_folder(spec: Spec, file: Path | None) -> Spec:
     """data.folder with `~` expanded, and counted from the folder of `file` where there is one."""
     if spec.data.folder is None:
         return spec
-    folder = spec.data.folder.expanduser()
+    try:
+        folder = spec.data.folder.expanduser()
+    except RuntimeError as error:
+        raise SpecError(
+            [f"data.folder {str(spec.data.folder)!r}: there is no such user"]
+        ) from error
     if file is not None:
         folder = file.parent / folder
     return spec.model_copy(update={"data": spec.data.model_copy(update={"folder": folder})})
@@ -94,20 +99,29 @@ def _dotted(location: Location) -> str:
 
 
 def _what(details: ErrorDetails, location: Location) -> str:
-    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
+    kind, context, value = details["type"], details.get("ctx", {}), _shown(details["input"])
     if kind == "extra_forbidden":
         return "is no setting." + _nearest(str(location[-1]), _keys_beside(location))
     if kind == "literal_error":
         choices = context["expected"].replace("'", "")
         known = choices.replace(" or ", ", ").split(", ")
-        return f"must be {choices}, got {value!r}.{_nearest(str(value), known)}"
+        return f"must be {choices}, got {value}.{_nearest(str(details['input']), known)}"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"must be {words.format(context[key])}, got {value!r}"
+        return f"must be {words.format(context[key])}, got {value}"
     if kind == "value_error":
         return str(context["error"])
     expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
-    return f"{expected}, got {value!r}"
+    return f"{expected}, got {value}"
+
+
+def _shown(value: object, most: int = 60) -> str:
+    """A value as it may stand in a sentence."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write very long integers down
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 _BOUNDS = {

@@ -43,6 +43,11 @@ class TrainedHead:
         features = self.features[rows].astype(np.float32)
         return self.fitted.head.probabilities(features), self.dataset.labels(rows)
 
+    @property
+    def best_epoch(self) -> int:
+        """The number of the fit that was kept, from 1."""
+        return next(epoch for epoch, *_, kept in self.history if kept)
+
     def calibration_error_before(self, split: str) -> float | None:
         """The expected calibration error on a split without the temperature."""
         plain = replace(self, fitted=replace(self.fitted, head=self.fitted.head.uncalibrated()))

@@ -31,9 +31,10 @@ def train_lines(result: TrainResult) -> Iterator[str]:
         yield f" Calibration: expected error {error:.3f} ({before:.3f} before the temperature)."
     yield f" {result.seconds['total']:.1f} s · {printable(str(result.run))}"
     yield ""
-    yield " Try it:     dlcli predict cat.jpg"
-    yield " Check it:   dlcli evaluate FOLDER"
-    yield " Ship it:    dlcli export"
+    option = f" --run {printable(str(result.run))}" if result.is_elsewhere else ""
+    yield f" Try it:     dlcli predict cat.jpg{option}"
+    yield f" Check it:   dlcli evaluate FOLDER{option}"
+    yield f" Ship it:    dlcli export{option}"
 
 
 def evaluate_lines(result: EvaluateResult) -> Iterator[str]:

@@ -51,9 +51,12 @@ def test_classes_are_sorted_and_each_file_has_the_label_of_its_folder(tmp_path: 
 
 @pytest.mark.parametrize(
     "leftover",
-    [".DS_Store", "._1.png", ".hidden.png", "Thumbs.db", "THUMBS.DB", "ehthumbs.db"]
-    + ["desktop.ini", "Desktop.ini", "__MACOSX/1.png", ".git/1.png", "@eaDir/1.png"]
-    + [".ipynb_checkpoints/1.png", "$RECYCLE.BIN/1.png", "lost+found/1.png"],
+    [
+        *(".DS_Store", "._1.png", ".hidden.png", "Thumbs.db", "THUMBS.DB", "ehthumbs.db"),
+        *("desktop.ini", "Desktop.ini", "__MACOSX/1.png", ".git/1.png", "@eaDir/1.png"),
+        *(".ipynb_checkpoints/1.png", "$RECYCLE.BIN/1.png", "lost+found/1.png"),
+        "System Volume Information/1.png",
+    ],
 )
 def test_leftovers_are_neither_classes_nor_pictures(tmp_path: Path, leftover: str) -> None:
     touch(tmp_path, "cat/1.png", "dog/1.png", leftover, f"cat/{leftover}", f"cat/more/{leftover}")
@@ -208,6 +211,20 @@ def test_folders_that_only_sound_like_splits_are_classes(
     assert not index.is_split
     assert split_folders(tmp_path) == []
     assert index.class_names == tuple(sorted({path.split("/")[0] for path in content}))
+
+
+@pytest.mark.parametrize("part", ["val", "test"])
+def test_a_part_without_class_folders_is_still_no_class(tmp_path: Path, part: str) -> None:
+    index = index_folder(touch(tmp_path, "train/cat/1.png", "train/dog/2.png", f"{part}/3.png"))
+    assert index.class_names == ("cat", "dog")
+    assert [file.path for file in index.skipped] == [f"{part}/3.png"]
+
+
+def test_another_folder_beside_the_parts_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    touch(tmp_path, "train/cat/1.png", "test/cat/2.png", "labels/cat/3.png")
+    index = index_folder(tmp_path)
+    assert index.class_names == ("cat",)
+    assert index.skipped == (SkippedFile("labels/", "a folder that is no part of the split"),)
 
 
 def test_strays_of_a_split_folder_are_skipped_with_their_reason(tmp_path: Path) -> None:

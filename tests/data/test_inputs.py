@@ -60,6 +60,13 @@ def test_globs_are_expanded_and_sorted(here: Path) -> None:
     assert expand(os.path.join("**", "*.jpg")) == ["a.jpg", "b.jpg", *nested]
 
 
+def test_a_folder_that_a_glob_finds_gives_its_pictures(here: Path) -> None:
+    touch(here, "data/cat/1.jpg", "data/cat/notes.txt", "data/dog/2.jpg")
+    pictures = [os.path.join("data", "cat", "1.jpg"), os.path.join("data", "dog", "2.jpg")]
+    assert expand(os.path.join("data", "*")) == pictures
+    assert expand("da*") == pictures
+
+
 @pytest.mark.usefixtures("here")
 def test_a_glob_that_finds_nothing_is_passed_on_for_its_record() -> None:
     assert expand("*.jpg") == ["*.jpg"]

@@ -85,10 +85,13 @@ def mean_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 def pixels_or_reason(content: bytes) -> bool:
     """Whether the bytes gave pixels; anything but pixels or a reason fails the test."""
+    pixels, reason = None, ""
     try:
         pixels = decode_image(content, SMALL)
     except UnreadableImageError as error:
-        assert str(error).strip()
+        reason = str(error)
+    if pixels is None:
+        assert reason.strip()
         return False
     assert pixels.shape == (32, 32, 3)
     assert pixels.dtype == np.uint8
@@ -293,7 +296,9 @@ def test_stretch_keeps_all_and_ignores_the_shape() -> None:
 @pytest.mark.parametrize("resize", RESIZES)
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (2, 999)])
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_the_thinnest_picture_is_a_picture(size: tuple[int, int], resize: Resize, form: str) -> None:
+def test_the_thinnest_picture_is_a_picture(
+    size: tuple[int, int], resize: Resize, form: str
+) -> None:
     pixels = decode_image(
         encode(Image.new("RGB", size, WHITE), form), PixelFormat((40, 64), resize)
     )
@@ -308,17 +313,16 @@ def big_png(side: int) -> bytes:
     """A valid black 1-bit PNG that is far smaller than its pixels."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     packer = zlib.compressobj(1)
     row = bytes(1 + (side + 7) // 8)
     packed = b"".join(packer.compress(row * 100) for _ in range(side // 100)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", packed)
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
     )
 
 
@@ -326,11 +330,9 @@ def big_png(side: int) -> bytes:
 def test_a_bomb_is_refused_by_its_size(side: int, megapixels: str) -> None:
     content = big_png(side)
     assert len(content) < 1_000_000
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(UnreadableImageError, match=f"^{megapixels} megapixels; the limit is 89$"),
-    ):
-        warnings.simplefilter("ignore")  # a program around this may do so: no gate hangs on it
+    decode_image(encode(noise(9, 9), "PNG"), SMALL)
+    warnings.simplefilter("ignore")  # any program around may do so; pytest puts it back
+    with pytest.raises(UnreadableImageError, match=f"^{megapixels} megapixels; the limit is 89$"):
         decode_image(content, SMALL)
 
 

@@ -68,6 +68,8 @@ def test_each_class_is_within_one_picture_of_its_shares(
 
 @properties
 @given(sizes=group_sizes, shares=fractions)
+@example(sizes=[[1, 1, 8], [5, 5]], shares=SplitFractions())
+@example(sizes=[[1, 9, 9]], shares=SplitFractions(0.4, 0.02))
 def test_groups_stay_whole_and_reach_every_split(
     sizes: list[list[int]], shares: SplitFractions
 ) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlcli.cache import PIXELS
 from dlcli.data.pixels import PixelFormat, read_image
-from dlcli.data.store import KIND, STAGE, PixelStore, open_store
+from dlcli.data.store import STAGE, PixelStore, open_store
 from dlcli.errors import ResourceError
 from dlcli.events import Event, NullReporter, StageAdvanced, StageEnded, StageStarted
 from tests.conftest import write_image
@@ -157,7 +158,7 @@ def test_a_failure_leaves_nothing_behind(
     paths = write_pictures(tmp_path)
     with pytest.raises(type(error)):
         open_store(tmp_path, paths, SMALL, Interrupting(error))
-    assert [path for path in own_cache.rglob("*") if path.name != KIND] == []
+    assert [path for path in own_cache.rglob("*") if path.name != PIXELS] == []
     _, built = open_quietly(tmp_path, paths)
     assert built
 
@@ -176,7 +177,7 @@ def test_two_at_once_keep_one_store(tmp_path: Path, own_cache: Path) -> None:
         builder.join(60)
     assert len(stores) == 4
     assert all(store == stores[0] for store in stores)
-    assert [path.name for path in (own_cache / KIND).iterdir()] == [stores[0].key]
+    assert [path.name for path in (own_cache / PIXELS).iterdir()] == [stores[0].key]
     np.testing.assert_array_equal(
         stores[0].read([5])[0], read_image(tmp_path / paths[5], SMALL)
     )  # fmt: skip

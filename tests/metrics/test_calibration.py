@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from dlcli.metrics.calibration import expected_calibration_error, fit_temperature
 
 
-def calibrated_case(seed: int, count: int = 40_000) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def calibrated_case(
+    seed: int, count: int = 40_000
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Logits (N, 4) and labels drawn from the very probabilities they mean."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(count, 4)) * 1.5
