@@ -221,7 +221,10 @@ def _drop_leaks(
 def _describe(dataset: Dataset, fractions: SplitFractions, reporter: Reporter) -> None:
     counts = dataset.num_images()
     shares = ", ".join(f"{counts[split]} {split}" for split in (TRAIN, VAL, TEST))
-    origin = "as the folders say" if dataset.index.is_split else f"seed {fractions.seed}"
+    given = {file.split for file in dataset.index.files if file.split}
+    dealt = f"seed {fractions.seed}" if {TRAIN, VAL, *given} != given else ""
+    said = "as the folders say" if given else ""
+    origin = "; the rest by ".join(filter(None, (said, dealt)))
     reporter.report(Said(f"split: {shares} ({origin}{_twins(dataset)})"))
     if dataset.skipped:
         listed = list_skipped(dataset.skipped)

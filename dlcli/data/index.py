@@ -170,7 +170,7 @@ def _require_folder(folder: Path) -> None:
 def _no_pictures(folder: Path, listing: _Listing) -> DataError:
     if not listing.empty and not listing.skipped:
         return DataError(
-            "this folder is empty.",
+            "there are no pictures in this folder.",
             where=str(folder),
             fix="Put one sub-folder of pictures for each class into it, e.g. cat/ and dog/.",
         )

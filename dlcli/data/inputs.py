@@ -40,11 +40,11 @@ def _expand_path(path: str) -> Iterator[str]:
 
 def _read_paths(stdin: BinaryIO, separator: bytes) -> Iterator[str]:
     """Paths as they arrive: a pipe that trickles is answered as it trickles."""
-    rest = b""
+    rest, line_end = b"", b"\r" if separator == b"\n" else b""
     while block := _read_some(stdin):
         *whole, rest = (rest + block).split(separator)
-        yield from _decode(whole)
-    yield from _decode([rest])
+        yield from _decode(whole, line_end)
+    yield from _decode([rest], line_end)
 
 
 def _read_some(stdin: BinaryIO) -> bytes:
@@ -53,7 +53,7 @@ def _read_some(stdin: BinaryIO) -> bytes:
     return block
 
 
-def _decode(lines: Sequence[bytes]) -> Iterator[str]:
+def _decode(lines: Sequence[bytes], line_end: bytes) -> Iterator[str]:
     for line in lines:
-        if path := line.removesuffix(b"\r"):
+        if path := line.removesuffix(line_end):
             yield os.fsdecode(path)

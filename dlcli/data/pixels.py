@@ -19,6 +19,7 @@ import math
 import os
 import re
 import stat
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ MAX_FILE_BYTES = 1 << 30
 _PAD_GREY = (127, 127, 127)
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
+_BROKEN_EXIF = (SyntaxError, TypeError, ValueError, KeyError, struct.error)
 _COMMON_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _SIGNATURES = {"JPEG": b"\xff\xd8", "PNG": b"\x89PN", "GIF": b"GIF8", "BMP": b"BM"}
 # Stubs that identify but cannot decode, and formats that start other programs or have no magic.
@@ -109,8 +111,9 @@ def decode_image(content: bytes, pixel_format: PixelFormat) -> NDArray[np.uint8]
     _set_warning_filters()
     try:
         with _open(content) as image:
+            _require_limit(image)
             _draft(image, pixel_format)
-            return np.asarray(_fit(_to_rgb(ImageOps.exif_transpose(image)), pixel_format))
+            return np.asarray(_fit(_to_rgb(_turn_upright(image)), pixel_format))
     except Exception as error:
         # Pillow's decoders meet hostile bytes with a dozen kinds of exceptions (struct.error,
         # KeyError, zlib.error, MemoryError, ...): each of them means an unreadable picture.
@@ -143,7 +146,7 @@ def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:
     if image.format not in ("JPEG", "MPO"):
         return
     height, width = pixel_format.image_size
-    if image.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS:
+    if _lies_sideways(image):
         height, width = width, height
     scales = (width / image.width, height / image.height)
     if pixel_format.resize == "stretch":
@@ -152,6 +155,29 @@ def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:
         scale = max(scales) if pixel_format.resize == "crop" else min(scales)
         wanted = (math.ceil(image.width * scale), math.ceil(image.height * scale))
     image.draft(None, wanted)
+
+
+def _require_limit(image: Image.Image) -> None:
+    limit = Image.MAX_IMAGE_PIXELS or math.inf
+    if image.width * image.height > limit:
+        size = image.width * image.height / 1e6
+        raise UnreadableImageError(f"{size:,.0f} megapixels; the limit is {limit / 1e6:.0f}")
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Broken EXIF says nothing about which way is up, and the pixels may be sound."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except _BROKEN_EXIF:
+        return image
+
+
+def _lies_sideways(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
+    except _BROKEN_EXIF:
+        return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -8,6 +8,7 @@ picture moves at most its neighbours.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,12 +103,13 @@ def _deal(
         dealt[group] = split
         if split != TRAIN:
             left[split] -= size
-    if TRAIN not in dealt.values():
-        dealt[groups[-1]] = TRAIN
-    for split in left:
-        training = [group for group in groups if dealt[group] == TRAIN]
-        if split not in dealt.values() and len(training) > 1:
-            dealt[min(training, key=lambda group: len(members[group]))] = split
+    for split in (TRAIN, *left):
+        held = Counter(dealt.values())
+        spare = [group for group in groups if held[dealt[group]] > 1]
+        if not held[split] and spare:
+            dealt[min(spare, key=lambda group: (dealt[group] != TRAIN, len(members[group])))] = (
+                split
+            )
     return dealt
 
 

@@ -68,7 +68,7 @@ def load_typicality(path: Path) -> Typicality:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Typicality(arrays["training"].astype(np.float32), arrays["val_distances"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, BadZipFile) as error:
         raise DataError(
             f"this holds no readable training features ({error}).",
             where=str(path),

@@ -61,7 +61,7 @@ def load_head(path: Path) -> Head:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Head(arrays["weights"], arrays["bias"], float(arrays["temperature"]))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, BadZipFile) as error:
         raise DataError(
             f"this is no readable head ({error}).",
             where=str(path),

@@ -126,8 +126,8 @@ def test_an_empty_class_is_left_out_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], r"data: this folder is empty\. Put one sub-folder"),
-        ([".hidden/1.png"], r"data: this folder is empty\."),
+        ([], r"data: there are no pictures in this folder\. Put one sub-folder"),
+        ([".hidden/1.png"], r"data: there are no pictures in this folder\."),
         (["1.png", "2.png"], r"no pictures in class folders here \(2 files beside them"),
         (["cat/", "dog/"], r"no pictures in class folders here .*empty folders: 2"),
     ],

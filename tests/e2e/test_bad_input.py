@@ -37,7 +37,7 @@ def one_sentence(done: subprocess.CompletedProcess[str], code: int, *words: str)
 
 def test_an_empty_folder(tmp_path: Path, dlcli: Command) -> None:
     (tmp_path / "empty").mkdir()
-    one_sentence(dlcli("train", tmp_path / "empty"), 4, "this folder is empty", "sub-folder")
+    one_sentence(dlcli("train", tmp_path / "empty"), 4, "no pictures in this folder", "sub-folder")
 
 
 def test_a_folder_of_loose_pictures(tmp_path: Path, dlcli: Command) -> None:
