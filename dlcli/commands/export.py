@@ -88,6 +88,9 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         written, size_bytes = _measure(building, building / _MODEL_FILES[options.format])
         building.chmod(0o755)
         _put_in_place(building, target)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a failed write names no file
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return ExportResult(opened.name, options.format, target, written, size_bytes, parity)

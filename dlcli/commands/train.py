@@ -213,8 +213,11 @@ def _is_elsewhere(runs_folder: Path) -> bool:
 def _train(
     opened: Run, spec: Spec, dataset: Dataset, clock: _Clock, reporter: Reporter
 ) -> TrainResult:
+    from dlcli.artifact import ModelFacts
+    from dlcli.data.pixels import PixelFormat
     from dlcli.models.bodies import find_body
     from dlcli.models.registry import BACKBONES
+    from dlcli.training.artifact import write_model
     from dlcli.training.quick import train_head
 
     backbone = BACKBONES[spec.model.backbone]
@@ -233,7 +236,13 @@ def _train(
         if dataset.num_images()["test"]:
             test = make_report(*trained.answers("test"), dataset.class_names)
     with clock.phase("export"):
-        facts = _write_model(opened, spec, dataset, trained, backbone.parameters)
+        head = trained.fitted.head
+        facts = ModelFacts(
+            backbone.name, spec.model.weights, backbone.parameters + head.size, head.size
+        )
+        pixel_format = PixelFormat(spec.data.image_size, spec.data.resize)
+        with opened.new_model() as building:
+            write_model(building, trained, pixel_format, facts)
     seconds = round(clock.phases["train"], 3)
     stage = StageResult("head", len(trained.history), seconds, trained.fitted.val_accuracy)
     result = TrainResult(
@@ -252,48 +261,6 @@ def _train(
     )
     _write_results(opened, result, trained)
     return result
-
-
-def _write_model(
-    opened: Run, spec: Spec, dataset: Dataset, trained: TrainedHead, parameters: int
-) -> ModelFacts:
-    import shutil
-
-    from dlcli.artifact import BODY, HEAD, TYPICALITY, ModelFacts, write_artifact
-    from dlcli.data.pixels import PixelFormat
-    from dlcli.metrics.typicality import UNKNOWN_BELOW
-
-    head = trained.fitted.head
-    facts = ModelFacts(spec.model.backbone, spec.model.weights, parameters + head.size, head.size)
-    pixel_format = PixelFormat(spec.data.image_size, spec.data.resize)
-    with opened.new_model() as building:
-        shutil.copyfile(trained.body_path, building / BODY)
-        head.save(building / HEAD)
-        trained.typicality.save(building / TYPICALITY)
-        write_artifact(building, dataset.class_names, pixel_format, facts, UNKNOWN_BELOW)
-        _check_model(building, dataset, trained)
-    return facts
-
-
-def _check_model(building: Path, dataset: Dataset, trained: TrainedHead, most: int = 4) -> None:
-    """Loads what was written and asks it about a few val pictures: it must answer as trained."""
-    import numpy as np
-
-    from dlcli.artifact import open_artifact
-    from dlcli.runtime.classifier import open_classifier
-
-    classifier = open_classifier(open_artifact(building))
-    rows = dataset.rows("val")[:most]
-    answers = classifier.predict_pixels(dataset.store.read(rows.tolist()))
-    expected, _ = trained.answers("val")
-    difference = float(np.abs(answers - expected[: len(rows)]).max())
-    # The features were kept as float16, which moves a probability by less than this.
-    if not difference < 0.01:
-        raise DataError(
-            f"the written model answers otherwise than the trained one (by {difference:.2g}).",
-            where=str(building),
-            fix="Check the disk and the memory of this machine, and train again.",
-        )
 
 
 def _write_results(opened: Run, result: TrainResult, trained: TrainedHead) -> None:
