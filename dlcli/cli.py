@@ -288,7 +288,9 @@ def predict(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what is in pictures: one record an input, in order, errors included.
+    """Say what is in pictures, a record for each.
+
+    Records come in the order of the inputs, errors included.
 
     tsv columns: path, label, probability, typicality, unknown, error; csv has them as a header.
 
@@ -346,7 +348,9 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model file for other programs, and prove that it answers as the run does.
+    """Write a model for other programs, and check it.
+
+    It is asked in a fresh process and must answer as the run does.
 
     \b
     Example:
