@@ -76,12 +76,17 @@ class _Bench:
 
     def predicting(self) -> Iterator[Row]:
         one = (*DLCLI, "predict", CAT, "--run", "train-1")
-        [alone, help_] = repeat(
+        floor = Path(__file__).with_name("litert_alone.py")
+        body = self.runs / "train-1" / "model" / "body.tflite"
+        [alone, bare, help_] = repeat(
             4 * REPEATS,
             lambda: run(one, **self.environment),
+            lambda: run((DLCLI[0], floor, body, CAT)),
             lambda: self.dlcli("--help"),
         )
         yield "predict one picture", "<= 0.30 s", seconds(alone)
+        times = f"{median_seconds(alone) / median_seconds(bare):.2f}x: {seconds(bare)}"
+        yield "the same, against LiteRT alone", "<= 2x", times
         yield "its peak memory", "<= 130 MB", peak(alone)
         yield "its frameworks", "none", frameworks_imported(one, **self.environment)
         yield "--help", "<= 0.25 s", seconds(help_)
