@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +30,10 @@ def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> Opened
         ResourceError: if the built-in classifier cannot be prepared.
     """
     from dlcli.artifact import open_artifact
-    from dlcli.runs.run import IMAGENET, find_run, model_folder
+    from dlcli.runs.run import IMAGENET, find_run, model_folder, wanted_run
     from dlcli.runtime.classifier import open_classifier
 
-    named = named or os.environ.get("DLCLI_RUN") or None
+    named = wanted_run(named)
     if named == IMAGENET:
         from dlcli.models.imagenet import find_imagenet
 

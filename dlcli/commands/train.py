@@ -99,6 +99,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
     from dlcli.data.dataset import prepare_dataset
     from dlcli.data.pixels import PixelFormat
     from dlcli.data.split import SplitFractions
+    from dlcli.runs.run import FAILED, INTERRUPTED
 
     clock = _Clock()
     spec = resolve_spec(options)
@@ -117,10 +118,10 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
         result = _train(opened, spec, dataset, clock, reporter)
         return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
     except KeyboardInterrupt:
-        _close(opened, "interrupted", clock)
+        _close(opened, INTERRUPTED, clock)
         raise
     except BaseException:
-        _close(opened, "failed", clock)
+        _close(opened, FAILED, clock)
         raise
 
 
@@ -217,6 +218,7 @@ def _train(
     from dlcli.data.pixels import PixelFormat
     from dlcli.models.bodies import find_body
     from dlcli.models.registry import BACKBONES
+    from dlcli.runs.run import COMPLETED
     from dlcli.training.artifact import write_model
     from dlcli.training.quick import train_head
 
@@ -247,7 +249,7 @@ def _train(
     stage = StageResult("head", len(trained.history), seconds, trained.fitted.val_accuracy)
     result = TrainResult(
         run=opened.folder,
-        status="completed",
+        status=COMPLETED,
         classes=dataset.class_names,
         num_images=dataset.num_images(),
         skipped=dataset.skipped,

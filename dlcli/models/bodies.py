@@ -14,8 +14,8 @@ from dlcli.models.registry import Backbone
 from dlcli.processor import run_python
 
 STAGE = "preparing the body"
-_CONVERTER_VERSION = 1
-_BODY, _FACTS = "body.tflite", "body.json"
+CONVERTER_VERSION = 1
+BODY, FACTS = "body.tflite", "body.json"
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ def find_body(backbone: Backbone, image_size: tuple[int, int], reporter: Reporte
         backbone=backbone.name,
         weights=backbone.weights_sha256,
         image_size=image_size,
-        converter=_CONVERTER_VERSION,
+        converter=CONVERTER_VERSION,
     )
     entry = cache.keep(
         cache.BODIES,
         key,
         lambda building: _convert(backbone, image_size, building, weights, reporter),
-        lambda kept: sha256_of(kept / _BODY) == _read_facts(kept)["sha256"],
+        lambda kept: sha256_of(kept / BODY) == _read_facts(kept)["sha256"],
     )
-    return KeptBody(entry / _BODY, _read_facts(entry)["sha256"])
+    return KeptBody(entry / BODY, _read_facts(entry)["sha256"])
 
 
 def _read_facts(entry: Path) -> dict[str, str]:
-    return dict(json.loads((entry / _FACTS).read_text(encoding="ascii")))
+    return dict(json.loads((entry / FACTS).read_text(encoding="ascii")))
 
 
 def _convert(

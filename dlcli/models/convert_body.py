@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from dlcli import backend
+from dlcli.models.bodies import BODY, FACTS
 
-BODY, FACTS = "body.tflite", "body.json"
 TOLERANCE = 1e-4
 _NUM_CHECKED = 4
 

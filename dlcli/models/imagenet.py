@@ -16,7 +16,7 @@ from dlcli.artifact import (
 )
 from dlcli.data.pixels import READER_VERSION, PixelFormat
 from dlcli.events import Reporter
-from dlcli.models.bodies import KeptBody, find_body
+from dlcli.models.bodies import CONVERTER_VERSION, find_body
 from dlcli.models.bundled_weights import read_tensors
 from dlcli.models.registry import BACKBONES
 from dlcli.runtime.head import Head
@@ -31,19 +31,23 @@ def find_imagenet(reporter: Reporter) -> Path:
     Raises:
         ResourceError: if the body cannot be prepared.
     """
-    body = find_body(_BACKBONE, _BACKBONE.image_size, reporter)
     key = cache.key_of(
-        imagenet=_BACKBONE.name, body=body.sha256, format=FORMAT_VERSION, reader=READER_VERSION
+        imagenet=_BACKBONE.name,
+        weights=_BACKBONE.weights_sha256,
+        converter=CONVERTER_VERSION,
+        format=FORMAT_VERSION,
+        reader=READER_VERSION,
     )
     return cache.keep(
         cache.BODIES,
         key,
-        lambda building: _assemble(building, body),
+        lambda building: _assemble(building, reporter),
         lambda kept: bool(open_artifact(kept).class_names),
     )
 
 
-def _assemble(target: Path, body: KeptBody) -> None:
+def _assemble(target: Path, reporter: Reporter) -> None:
+    body = find_body(_BACKBONE, _BACKBONE.image_size, reporter)
     tensors = read_tensors(_BACKBONE.weights_path(), _BACKBONE.weights_sha256)
     head = Head(tensors["_fc.weight"].T, tensors["_fc.bias"])
     shutil.copyfile(body.path, target / BODY)

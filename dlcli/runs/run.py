@@ -181,14 +181,18 @@ def _numbered_folder(runs_folder: Path, stem: str) -> Path:
 
 def _shorten(stem: str) -> str:
     """At most 200 bytes of a name: a file name ends at 255, and a number follows."""
-    return (
-        os.fsencode(stem)[:200].decode("utf-8", "ignore") if len(os.fsencode(stem)) > 200 else stem
-    )
+    encoded = os.fsencode(stem)
+    return stem if len(encoded) <= 200 else encoded[:200].decode("utf-8", "ignore")
 
 
 def default_runs_folder() -> Path:
     """`$DLCLI_RUNS`, else ./runs."""
     return Path(os.environ.get("DLCLI_RUNS") or "runs")
+
+
+def wanted_run(named: str | None) -> str | None:
+    """What `--run` names, else `$DLCLI_RUN`; None where the latest run is meant."""
+    return named or os.environ.get("DLCLI_RUN") or None
 
 
 def find_run(named: str | None, runs_folder: Path) -> Path:
@@ -199,12 +203,12 @@ def find_run(named: str | None, runs_folder: Path) -> Path:
         UsageError: if there is none.
         DataError: if the one named holds no finished model.
     """
-    named = named or os.environ.get("DLCLI_RUN") or None
+    named = wanted_run(named)
     if named is None:
         return latest_run(runs_folder).folder
     candidates = [folder for folder in (Path(named), runs_folder / named) if folder.is_dir()]
     for folder in candidates:
-        if _holds_model(folder):
+        if _find_model(folder) is not None:
             return folder
     if candidates:
         model_folder(candidates[0])  # says that there is none
@@ -221,21 +225,21 @@ def model_folder(folder: Path) -> Path:
     Raises:
         DataError: if there is none.
     """
+    found = _find_model(folder)
+    if found is None:
+        raise DataError(
+            "there is no finished model in this folder.",
+            where=str(folder),
+            fix="Train one (`dlcli train FOLDER`) or name another run with --run.",
+        )
+    return found
+
+
+def _find_model(folder: Path) -> Path | None:
     for candidate in (folder / files.MODEL, folder):
         if (candidate / artifact.MODEL_JSON).is_file():
             return candidate
-    raise DataError(
-        "there is no finished model in this folder.",
-        where=str(folder),
-        fix="Train one (`dlcli train FOLDER`) or name another run with --run.",
-    )
-
-
-def _holds_model(folder: Path) -> bool:
-    try:
-        return model_folder(folder).is_dir()
-    except DataError:
-        return False
+    return None
 
 
 def latest_run(runs_folder: Path) -> Run:

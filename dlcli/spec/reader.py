@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import StringIO
@@ -113,11 +114,10 @@ def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]
         values = {}
         for key, value in node.items():
             own = (*location, str(key))
-            try:
+            # A key merged from an anchor has no place of its own: the map's stands for it.
+            with contextlib.suppress(KeyError, TypeError):
                 line, column = node.lc.key(key)  # type: ignore[attr-defined]
                 lines[own] = (line + 1, column + 1)
-            except (KeyError, TypeError):
-                pass  # merged from an anchor: its place is the map's
             values[str(key)] = _plain(value, own, lines)
         return values
     if isinstance(node, list):

@@ -10,23 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Command, needs_shared, write_classes
+from tests.ui.test_formats import REPORT_KEYS
 
 CAT = ROOT / "sample_data" / "cat.jpg"
-REPORT_KEYS = {
-    "num_images",
-    "accuracy",
-    "accuracy_interval",
-    "balanced_accuracy",
-    "top_k_accuracy",
-    "log_loss",
-    "expected_calibration_error",
-    "majority_baseline",
-    "classes",
-    "macro_avg",
-    "weighted_avg",
-    "confusion_matrix",
-    "most_confused",
-}
 
 
 def test_train_leaves_a_whole_run(trained_run: Path) -> None:
