@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dlcli.errors import SpecError, UsageError
-from dlcli.spec.reader import Location, SpecText, parse_value, read_spec_text
+from dlcli.spec.faults import Location, dotted, nearest, shown
+from dlcli.spec.reader import SpecText, parse_value, read_spec_text
 from dlcli.spec.schema import Spec
 
 
@@ -79,7 +79,7 @@ def _sentence(details: ErrorDetails, text: SpecText, overridden: dict[Location, 
     """`dlcli.yaml:14:5 train.epochs must be 1 or more, got 0`"""
     location = details["loc"]
     place = _option(location, text, overridden) or text.place(location)
-    return f"{place} {_dotted(location)} {_what(details, location)}"
+    return f"{place} {dotted(location)} {_what(details, location)}"
 
 
 def _option(location: Location, text: SpecText, overridden: dict[Location, str]) -> str | None:
@@ -91,21 +91,14 @@ def _option(location: Location, text: SpecText, overridden: dict[Location, str])
     return None
 
 
-def _dotted(location: Location) -> str:
-    dotted = ""
-    for part in location:
-        dotted += f"[{part}]" if isinstance(part, int) else f".{part}" if dotted else str(part)
-    return dotted or "the spec"
-
-
 def _what(details: ErrorDetails, location: Location) -> str:
-    kind, context, value = details["type"], details.get("ctx", {}), _shown(details["input"])
+    kind, context, value = details["type"], details.get("ctx", {}), shown(details["input"])
     if kind == "extra_forbidden":
-        return "is no setting." + _nearest(str(location[-1]), _keys_beside(location))
+        return "is no setting." + nearest(str(location[-1]), _keys_beside(location))
     if kind == "literal_error":
         choices = context["expected"].replace("'", "")
         known = choices.replace(" or ", ", ").split(", ")
-        return f"must be {choices}, got {value}.{_nearest(str(details['input']), known)}"
+        return f"must be {choices}, got {value}.{nearest(str(details['input']), known)}"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"must be {words.format(context[key])}, got {value}"
@@ -113,15 +106,6 @@ def _what(details: ErrorDetails, location: Location) -> str:
         return str(context["error"])
     expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     return f"{expected}, got {value}"
-
-
-def _shown(value: object, most: int = 60) -> str:
-    """A value as it may stand in a sentence."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write very long integers down
-        return "a number of thousands of digits"
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 _BOUNDS = {
@@ -148,11 +132,6 @@ def _keys_beside(location: Location) -> list[str]:
     for part in location[:-1]:
         section = section.model_fields[str(part)].annotation
     return list(section.model_fields) if issubclass(section, BaseModel) else []
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(word.lower(), known, 1, 0.6)
-    return f" Did you mean {found[0]}?" if found else f" Known: {', '.join(known)}."
 
 
 def dump_spec(spec: Spec) -> str:

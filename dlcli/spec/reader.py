@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError, UsageError
+from dlcli.spec.faults import Location
 
 MAX_BYTES, MAX_DEPTH, MAX_NODES = 200_000, 32, 20_000
-Location = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
