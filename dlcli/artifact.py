@@ -8,22 +8,28 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 from dlcli import __version__
-from dlcli.data.pixels import READER_VERSION, PixelFormat
+from dlcli.data.pixels import READER_VERSION, Color, PixelFormat, Resize
 from dlcli.errors import DataError
 
 FORMAT_VERSION = 1
 MODEL_JSON, BODY, HEAD, TYPICALITY = "model.json", "body.tflite", "head.npz", "typicality.npz"
+NETWORK, KERAS_BODY = "model.keras", "body.keras"
+"""The whole network, where Keras trained any of it; a network that begins with the body, where
+the body is neither that nor a backbone with its ImageNet weights."""
+
+_FILES = (BODY, HEAD, TYPICALITY, NETWORK, KERAS_BODY)
 _RESTORE = "Train again, or take the run from a backup."
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a network is made of; `trainable_parameters` are those its training changed."""
+    """What a network is made of; `trainable_parameters` are those its training changed.
+    `backbone` is None for a list of layers."""
 
-    backbone: str
+    backbone: str | None
     weights: str
     parameters: int
     trainable_parameters: int
@@ -46,6 +52,12 @@ class Artifact:
         """The path of a file of the artefact."""
         return self.folder / name
 
+    @property
+    def keras_file(self) -> Path | None:
+        """A network in Keras' format that begins with the body; None for a backbone's own body."""
+        names = [name for name in (NETWORK, KERAS_BODY) if name in self.sha256s]
+        return self.file(names[0]) if names else None
+
     def copy_to(self, target: Path) -> None:
         """Makes the folder `target` with model.json and the files it names in it."""
         target.mkdir()
@@ -61,12 +73,12 @@ def write_artifact(
     unknown_below: float | None,
 ) -> None:
     """Writes model.json last, over the files that already lie in `folder`."""
-    names = [name for name in (BODY, HEAD, TYPICALITY) if (folder / name).exists()]
+    names = [name for name in _FILES if (folder / name).exists()]
     document = {
         "format": FORMAT_VERSION,
         "dlcli": __version__,
         "class_names": list(class_names),
-        "preprocessing": {"reader": READER_VERSION, "color": "rgb", **asdict(pixel_format)},
+        "preprocessing": {"reader": READER_VERSION, **asdict(pixel_format)},
         "model": asdict(model),
         "unknown": {"typicality_below": unknown_below},
         "files": {name: {"sha256": sha256_of(folder / name)} for name in names},
@@ -106,10 +118,12 @@ def sha256_of(path: Path) -> str:
 def _from_document(folder: Path, document: dict[str, Any]) -> Artifact:
     reading = document["preprocessing"]
     height, width = reading["image_size"]
-    resize: Literal["crop", "pad", "stretch"] = reading["resize"]
+    resize: Resize = reading["resize"]
+    color: Color = reading["color"]
     names, below = document["class_names"], document["unknown"]["typicality_below"]
     sound = (
-        resize in ("crop", "pad", "stretch")
+        resize in get_args(Resize)
+        and color in get_args(Color)
         and isinstance(names, list)
         and len(names) == len(set(names)) > 0
         and all(isinstance(name, str) for name in names)
@@ -120,7 +134,7 @@ def _from_document(folder: Path, document: dict[str, Any]) -> Artifact:
     return Artifact(
         folder,
         tuple(names),
-        PixelFormat((int(height), int(width)), resize),
+        PixelFormat((int(height), int(width)), resize, color),
         ModelFacts(**document["model"]),
         {str(name): str(facts["sha256"]) for name, facts in document["files"].items()},
         below,

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn
@@ -16,7 +11,8 @@ from typing import Annotated, BinaryIO, NoReturn
 import typer
 
 from dlcli import __version__
-from dlcli.errors import DlcliError, ExitCode, ResourceError, UsageError, from_os_error
+from dlcli.endings import run_app, sentences
+from dlcli.errors import ExitCode, UsageError
 from dlcli.ui import console
 
 app = typer.Typer(
@@ -82,29 +78,8 @@ RunName = Annotated[
 
 
 def main() -> NoReturn:
-    """The entry point: streams in UTF-8, Ctrl-C as exit code 130.
-
-    Ends without Python's teardown of modules and libraries, a tenth of a short command's time:
-    by then every file is closed, and both streams are flushed here.
-    """
-    console.use_utf8()
-    code: int | str | None = ExitCode.DONE
-    try:
-        app(prog_name="dlcli")
-    except SystemExit as ending:
-        code = ending.code
-    except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED
-    except BaseException:  # noqa: BLE001 - a bug shows its traceback, as it would without this
-        sys.excepthook(*sys.exc_info())
-        code = ExitCode.FAULT
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    status = code if isinstance(code, int) else ExitCode.FAULT if code else ExitCode.DONE
-    if "tensorflow" in sys.modules:  # it leaves temporary files to be removed on exit
-        sys.exit(status)
-    os._exit(status)
+    """The entry point."""
+    run_app(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -134,9 +109,15 @@ def init(
         Path, typer.Option("-o", "--output", help="The file to write.", metavar="FILE")
     ] = Path("dlcli.yaml"),
     template: Annotated[
-        str, typer.Option(help="Which template; see --list.", metavar="NAME")
-    ] = "transfer",
+        str | None,
+        typer.Option(
+            help="Which template; see --list [default: what the pictures ask for].", metavar="NAME"
+        ),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the spec's JSON Schema, for editors.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -152,13 +133,18 @@ def init(
     from dlcli.ui import formats
     from dlcli.ui.progress import make_reporter
 
-    with _sentences():
+    with sentences():
         if list_:
             templates = command.list_templates()
             if as_json:
                 console.print_answer([formats.dump_json(formats.templates_document(templates))])
             else:
                 console.print_answer(f" {name:<12} {about}" for name, about in templates.items())
+            return
+        if schema:
+            from dlcli.spec.json_schema import spec_json_schema
+
+            console.print_answer([formats.dump_json(spec_json_schema())])
             return
         options = command.InitOptions(folder, output, template, force)
         with make_reporter(quiet=quiet) as reporter:
@@ -190,6 +176,9 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 4 if a picture is unreadable.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the model and the plan, and stop.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -205,8 +194,8 @@ def train(
     from dlcli.ui import formats, tables
     from dlcli.ui.progress import make_reporter
 
-    with _sentences():
-        overrides = [*(set_ or []), *_effort_override(effort)]
+    with sentences():
+        overrides = [*(set_ or []), *([f"train.effort={effort.value}"] if effort else [])]
         options = command.TrainOptions(
             target=target,
             runs_folder=runs_dir or default_runs_folder(),
@@ -214,14 +203,17 @@ def train(
             overrides=tuple(overrides),
             name=name,
             strict=strict,
+            dry_run=dry_run,
             command=tuple(sys.argv),
         )
         with make_reporter(quiet=quiet) as reporter:
             result = command.run(options, reporter)
-        if as_json:
-            console.print_answer([formats.dump_json(formats.train_document(result))])
+        if isinstance(result, command.DryRunResult):
+            document = formats.dry_run_document(result)
+            lines = tables.dry_run_lines(result)
         else:
-            console.print_answer(tables.train_lines(result))
+            document, lines = formats.train_document(result), tables.train_lines(result)
+        console.print_answer([formats.dump_json(document)] if as_json else lines)
 
 
 @app.command()
@@ -252,7 +244,7 @@ def evaluate(
     from dlcli.ui import formats, tables
     from dlcli.ui.progress import make_reporter
 
-    with _sentences():
+    with sentences():
         options = command.EvaluateOptions(
             target, runs_dir or default_runs_folder(), run, split.value if split else None
         )
@@ -306,7 +298,7 @@ def predict(
     from dlcli.ui import formats
     from dlcli.ui.progress import make_reporter
 
-    with _sentences():
+    with sentences():
         if as_json and form not in (None, PredictFormat.JSONL):
             raise UsageError(f"contradicts --format {form.value}.", where="--json", fix="Give one.")
         on_terminal = console.is_terminal(sys.stdout)
@@ -361,7 +353,7 @@ def export(
     from dlcli.ui import formats, tables
     from dlcli.ui.progress import make_reporter
 
-    with _sentences():
+    with sentences():
         options = command.ExportOptions(
             runs_dir or default_runs_folder(), run, form.value, output, force
         )
@@ -373,21 +365,32 @@ def export(
             console.print_answer(tables.export_lines(result))
 
 
+@app.command()
+def models(
+    as_json: AsJson = False,
+    quiet: Quiet = False,  # noqa: ARG001 - there is nothing to be quiet about
+) -> None:
+    """List the backbones: parameters, input size, and whether their weights are here.
+
+    \b
+    Example:
+        dlcli models
+        dlcli train ./animals --set model.backbone=efficientnet-lite2
+    """
+    from dlcli.commands import models as command
+    from dlcli.ui import formats, tables
+
+    with sentences():
+        found = command.run()
+        if as_json:
+            console.print_answer([formats.dump_json(formats.models_document(found))])
+        else:
+            console.print_answer(tables.models_lines(found))
+
+
 def _stdin() -> BinaryIO:
     """Standard input as bytes; empty where it was closed before the start."""
     return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
-
-
-def _effort_override(effort: Effort | None) -> list[str]:
-    if effort is None:
-        return []
-    if effort is not Effort.QUICK:
-        raise UsageError(
-            f"{effort.value} trains layers of the body, which this version cannot do yet.",
-            where="--effort",
-            fix="Use --effort quick: a head on the frozen body.",
-        )
-    return [f"train.effort={effort.value}"]
 
 
 def _default_format(*, as_json: bool, on_terminal: bool) -> PredictFormat:
@@ -402,43 +405,3 @@ def _end_of_predictions(failed: int, total: int, inputs: list[str]) -> None:
     if failed:
         console.print_error(f"{failed} of {total} inputs could not be read; see their records.")
         raise typer.Exit(ExitCode.PARTIAL)
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Expected failures become a sentence on stderr and their exit code; bugs keep a traceback."""
-    try:
-        yield
-        sys.stdout.flush()
-    except DlcliError as error:
-        _end(error)
-    except BrokenPipeError:
-        _leave_pipe()
-        raise typer.Exit(ExitCode.DONE) from None
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        console.print_error("interrupted")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    except EOFError as error:  # Typer would take it for Ctrl-D and hide where it comes from
-        raise RuntimeError("an unexpected end of a file") from error
-    except MemoryError:
-        _end(ResourceError("there is not enough memory.", fix="Close other programs."))
-    except OSError as error:
-        known = from_os_error(error)
-        if known is None:
-            raise
-        _end(known)
-
-
-def _end(error: DlcliError) -> None:
-    console.print_error(str(error))
-    _leave_pipe()
-    raise typer.Exit(error.exit_code) from error
-
-
-def _leave_pipe() -> None:
-    """What is still buffered for a closed pipe or a full disk must not fail again at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

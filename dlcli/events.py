@@ -37,6 +37,18 @@ class StageAdvanced:
 
 
 @dataclass(frozen=True)
+class EpochEnded:
+    """Epoch `epoch` of at most `num_epochs` of a stage is over, with these numbers."""
+
+    name: str
+    epoch: int
+    num_epochs: int
+    loss: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
 class StageEnded:
     """A stage is over; `detail` is its result in a few words, may be empty."""
 
@@ -44,7 +56,38 @@ class StageEnded:
     detail: str = ""
 
 
-Event = Said | Warned | StageStarted | StageAdvanced | StageEnded
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer, or one item of a spec's list: the shape of one picture's output, and how many
+    parameters it has, of which the training changes some."""
+
+    name: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    trainable_parameters: int
+
+
+@dataclass(frozen=True)
+class ModelShown:
+    """The model that is about to be trained; `memory_bytes` is roughly what a step on
+    `batch_size` pictures needs."""
+
+    rows: tuple[LayerRow, ...]
+    batch_size: int
+    memory_bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """All weights and biases, and the moving averages of batch normalization."""
+        return sum(row.parameters for row in self.rows)
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Those that the training changes."""
+        return sum(row.trainable_parameters for row in self.rows)
+
+
+Event = Said | Warned | ModelShown | StageStarted | StageAdvanced | EpochEnded | StageEnded
 
 
 class Reporter(Protocol):

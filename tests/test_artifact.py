@@ -24,6 +24,7 @@ from dlcli.artifact import (
 from dlcli.data.pixels import PixelFormat
 from dlcli.errors import DataError
 
+READING = {"reader": 1, "color": "rgb", "image_size": [96, 128], "resize": "pad"}
 FACTS = ModelFacts("efficientnet-lite0", "imagenet", 3_415_586, 2562)
 NAMES = ("cat", "dög", 'a,"b"\n', "\udcff")
 
@@ -73,12 +74,31 @@ def test_a_model_that_cannot_tell_foreign_pictures_has_no_threshold(tmp_path: Pa
 
 def test_the_contract_of_preprocessing_is_written_down(folder: Path) -> None:
     document = json.loads((folder / MODEL_JSON).read_text(encoding="ascii"))
-    assert document["preprocessing"] == {
-        "reader": 1,
-        "color": "rgb",
-        "image_size": [96, 128],
-        "resize": "pad",
+    assert document["preprocessing"] == READING
+
+
+def test_a_model_of_grey_pictures_says_so(tmp_path: Path) -> None:
+    grey = PixelFormat((28, 28), "stretch", "grayscale")
+    (tmp_path / BODY).write_bytes(b"x")
+    write_artifact(tmp_path, ["a", "b"], grey, FACTS, None)
+    document = json.loads((tmp_path / MODEL_JSON).read_text(encoding="ascii"))
+    assert document["preprocessing"]["color"] == "grayscale"
+    assert open_artifact(tmp_path).pixel_format == grey
+
+
+def test_a_model_from_before_there_were_grey_ones_is_read(tmp_path: Path) -> None:
+    """As dlcli wrote it when `color` was always rgb."""
+    document = {
+        "format": 1,
+        "dlcli": "0.1.0",
+        "class_names": ["a", "b"],
+        "preprocessing": READING,
+        "model": FACTS.__dict__,
+        "unknown": {"typicality_below": None},
+        "files": {},
     }
+    (tmp_path / MODEL_JSON).write_text(json.dumps(document))
+    assert open_artifact(tmp_path).pixel_format == PixelFormat((96, 128), "pad", "rgb")
 
 
 @pytest.mark.parametrize("name", [BODY, HEAD, TYPICALITY])
@@ -132,10 +152,13 @@ def test_a_missing_key_is_a_sentence(folder: Path, key: str) -> None:
         ("class_names", None),
         ("class_names", "abc"),
         ("preprocessing", []),
-        ("preprocessing", {"reader": 1, "image_size": [96], "resize": "pad"}),
-        ("preprocessing", {"reader": 1, "image_size": 96, "resize": "pad"}),
-        ("preprocessing", {"reader": 1, "image_size": ["a", "b"], "resize": "pad"}),
-        ("preprocessing", {"reader": 1, "image_size": [96, 96], "resize": "squeeze"}),
+        ("preprocessing", {**READING, "image_size": [96]}),
+        ("preprocessing", {**READING, "image_size": 96}),
+        ("preprocessing", {**READING, "image_size": ["a", "b"]}),
+        ("preprocessing", {**READING, "image_size": [96, 96], "resize": "squeeze"}),
+        ("preprocessing", {**READING, "color": "sepia"}),
+        ("preprocessing", {**READING, "color": None}),
+        ("preprocessing", {name: READING[name] for name in READING if name != "color"}),
         ("model", {"backbone": "x"}),
         ("model", {**FACTS.__dict__, "more": 1}),
         ("unknown", 0.05),

@@ -27,6 +27,7 @@ FLOORS = {
     "training": 4,
     "export": 4,
     "commands": 5,
+    "endings": 5,
     "cli": 6,
     "__main__": 7,
 }
@@ -48,7 +49,7 @@ DOORS = {
     "tensorflow": {"backend", "export/parity"},
     "ai_edge_litert": {"runtime/litert", "export/parity"},
     "rich": {"ui"},
-    "typer": {"cli"},
+    "typer": {"cli", "endings"},
     "pydantic": {"spec"},
     "ruamel": {"spec"},
     "sklearn": {"metrics", "training"},

@@ -136,11 +136,10 @@ def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
 
     backend.prepare()
     from dlcli.models.convert_body import to_litert
-    from dlcli.models.model import join_head, load_body
+    from dlcli.models.model import open_model
 
     artifact = opened.classifier.artifact
-    body = load_body(artifact.model.backbone, artifact.pixel_format.image_size)
-    model = join_head(body, opened.classifier.head, artifact.class_names)
+    model = open_model(artifact, opened.classifier.head)
     path = building / _MODEL_FILES[options.format]
     if options.format == "saved_model":
         from dlcli.export.saved_model import write_saved_model
@@ -203,7 +202,7 @@ def _pictures(opened: OpenedRun) -> tuple[NDArray[np.uint8], str]:
                 continue  # moved or changed since: the others serve as well
     if found:
         return np.stack(found), "pictures of val and test"
-    size = (16, *pixel_format.image_size, 3)
+    size = (16, *pixel_format.image_size, pixel_format.num_channels)
     return np.random.default_rng(0).integers(0, 256, size, np.uint8), "pictures of noise"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,17 @@ from dlcli.events import Reporter, Said
 
 if TYPE_CHECKING:
     from dlcli.artifact import ModelFacts
+    from dlcli.commands.plan import Plan
     from dlcli.data.dataset import Dataset
     from dlcli.data.index import SkippedFile
     from dlcli.metrics.report import Report
     from dlcli.runs.run import Run
+    from dlcli.spec.loader import SpecSource
     from dlcli.spec.schema import Spec
-    from dlcli.training.quick import TrainedHead
+    from dlcli.training.trained import TrainedModel
 
 SPEC_SUFFIXES = (".yaml", ".yml")
+_BEGINNINGS = {"imagenet": "ImageNet weights", "random": "random weights"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class TrainOptions:
     overrides: tuple[str, ...] = ()
     name: str | None = None
     strict: bool = False
+    dry_run: bool = False
     command: tuple[str, ...] = ()
 
 
@@ -87,8 +91,17 @@ class _Clock:
         return {name: round(spent, 3) for name, spent in {**self.phases, "total": total}.items()}
 
 
-def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
-    """Trains on a folder and leaves a run.
+@dataclass(frozen=True)
+class DryRunResult:
+    """What a training would do: no picture was read, so `num_images` are those of the listing."""
+
+    plan: Plan
+    classes: tuple[str, ...]
+    num_images: dict[str, int]
+
+
+def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult:
+    """Trains on a folder and leaves a run; with `dry_run` shows the model and stops.
 
     Raises:
         SpecError: with every fault of the spec.
@@ -96,26 +109,31 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
         DataError: if the folder cannot be learned from.
         ResourceError: if the disk is full or not writable, or the weights are not installed.
     """
-    from dlcli.data.dataset import prepare_dataset
-    from dlcli.data.pixels import PixelFormat
-    from dlcli.data.split import SplitFractions
+    from dlcli.commands.plan import make_plan, pixel_format_of
+    from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
+    from dlcli.data.split import TRAIN, SplitFractions
     from dlcli.runs.run import FAILED, INTERRUPTED
 
     clock = _Clock()
-    spec = resolve_spec(options)
-    folder = _folder_of(spec)
+    source = read_options(options)
+    folder = _folder_of(source.spec)
     _require_room(options, folder)
+    split = source.spec.data.split
+    fractions = SplitFractions(split.val, split.test, split.seed)
+    index = list_dataset(folder, reporter)
+    sizes = expected_sizes(index, fractions)
+    with clock.phase("model"):
+        plan = make_plan(source, index.class_names, sizes[TRAIN], options.runs_folder, reporter)
+    _introduce(plan, reporter)
+    if options.dry_run:
+        return DryRunResult(plan, index.class_names, sizes)
     with clock.phase("data"):
-        dataset = prepare_dataset(
-            folder,
-            PixelFormat(spec.data.image_size, spec.data.resize),
-            SplitFractions(spec.data.split.val, spec.data.split.test, spec.data.split.seed),
-            reporter,
-            strict=options.strict or spec.data.unreadable == "error",
-        )
-    opened = _open_run(options, spec, dataset)
+        strict = options.strict or plan.spec.data.unreadable == "error"
+        pixel_format = pixel_format_of(plan.spec)
+        dataset = prepare_dataset(index, pixel_format, fractions, reporter, strict=strict)
+    opened = _open_run(options, plan.spec, dataset)
     try:
-        result = _train(opened, spec, dataset, clock, reporter)
+        result = _train(opened, plan, dataset, clock, reporter)
         return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
     except KeyboardInterrupt:
         _close(opened, INTERRUPTED, clock)
@@ -125,9 +143,9 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult:
         raise
 
 
-def resolve_spec(options: TrainOptions) -> Spec:
+def read_options(options: TrainOptions) -> SpecSource:
     """The spec that the options amount to: a target folder takes the place of data.folder."""
-    from dlcli.spec.loader import load_spec
+    from dlcli.spec.loader import read_spec
 
     target = options.target
     if target is not None and target.suffix.lower() in SPEC_SUFFIXES and not target.is_dir():
@@ -137,18 +155,34 @@ def resolve_spec(options: TrainOptions) -> Spec:
                 where="--spec",
                 fix="Give one.",
             )
-        return load_spec(target, options.overrides)
-    spec = load_spec(options.spec, options.overrides)
+        return read_spec(target, options.overrides)
+    source = read_spec(options.spec, options.overrides)
     if target is None:
-        return spec
+        return source
     if any(override.partition("=")[0].strip() == "data.folder" for override in options.overrides):
         raise UsageError(
             f"the folder is named twice, here and as {target}.",
             where="--set data.folder",
             fix="Name it once.",
         )
-    data = spec.data.model_copy(update={"folder": target})
-    return spec.model_copy(update={"data": data})
+    data = source.spec.data.model_copy(update={"folder": target})
+    return replace(source, spec=source.spec.model_copy(update={"data": data}))
+
+
+def _introduce(plan: Plan, reporter: Reporter) -> None:
+    """The device, the model and the plan, a line each."""
+    from dlcli.processor import num_threads
+    from dlcli.training.stages import describe_plan
+
+    height, width = plan.spec.data.image_size
+    name = plan.spec.model.backbone or "the layers of the spec"
+    begin = _BEGINNINGS.get(plan.start.name, f"weights of {plan.start.name}")
+    color = "" if plan.spec.data.color == "rgb" else ", grey"
+    threads = num_threads()
+    device = f"device: CPU, {threads} thread{'s' if threads > 1 else ''}"
+    reporter.report(Said(f"{device} · model: {name}, {begin}, {height} x {width} px{color}"))
+    reporter.report(plan.summary)
+    reporter.report(Said(f"plan: {'; '.join(describe_plan(plan.spec, plan.stages))}"))
 
 
 def _folder_of(spec: Spec) -> Path:
@@ -188,7 +222,7 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
         {
             "command": list(options.command),
             **describe_environment(),
-            "seed": spec.data.split.seed,
+            "seed": spec.train.seed,
             "data": {
                 "folder": str(resolved),
                 "fingerprint": dataset.store.key,
@@ -212,41 +246,25 @@ def _is_elsewhere(runs_folder: Path) -> bool:
 
 
 def _train(
-    opened: Run, spec: Spec, dataset: Dataset, clock: _Clock, reporter: Reporter
+    opened: Run, plan: Plan, dataset: Dataset, clock: _Clock, reporter: Reporter
 ) -> TrainResult:
-    from dlcli.artifact import ModelFacts
-    from dlcli.data.pixels import PixelFormat
-    from dlcli.models.bodies import find_body
-    from dlcli.models.registry import BACKBONES
+    from dlcli.metrics.report import make_report
     from dlcli.runs.run import COMPLETED
     from dlcli.training.artifact import write_model
-    from dlcli.training.quick import train_head
 
-    backbone = BACKBONES[spec.model.backbone]
-    height, width = spec.data.image_size
-    reporter.report(Said(f"device: CPU · model: {backbone.name}, ImageNet weights (bundled), "
-                         f"{height} x {width} px"))  # fmt: skip
-    reporter.report(Said("effort: quick · plan: a head on the features of the frozen body"))
-    with clock.phase("train"):
-        body = find_body(backbone, spec.data.image_size, reporter)
-        trained = train_head(dataset, body, spec.data.image_size, reporter)
-    with clock.phase("evaluate"):
-        from dlcli.metrics.report import make_report
-
-        val = make_report(*trained.answers("val"), dataset.class_names)
-        test = None
-        if dataset.num_images()["test"]:
-            test = make_report(*trained.answers("test"), dataset.class_names)
-    with clock.phase("export"):
-        head = trained.fitted.head
-        facts = ModelFacts(
-            backbone.name, spec.model.weights, backbone.parameters + head.size, head.size
-        )
-        pixel_format = PixelFormat(spec.data.image_size, spec.data.resize)
-        with opened.new_model() as building:
-            write_model(building, trained, pixel_format, facts)
+    with opened.workspace() as folder:
+        with clock.phase("train"):
+            trained = plan.train(dataset, folder, reporter)
+        with clock.phase("evaluate"):
+            val = make_report(*trained.answers("val"), dataset.class_names)
+            test = None
+            if dataset.num_images()["test"]:
+                test = make_report(*trained.answers("test"), dataset.class_names)
+        with clock.phase("export"), opened.new_model() as building:
+            write_model(building, trained, plan.pixel_format, plan.facts)
     seconds = round(clock.phases["train"], 3)
-    stage = StageResult("head", len(trained.history), seconds, trained.fitted.val_accuracy)
+    name = plan.stages[0].name
+    stage = StageResult(name, len(trained.history), seconds, trained.best.val_accuracy)
     result = TrainResult(
         run=opened.folder,
         status=COMPLETED,
@@ -254,22 +272,24 @@ def _train(
         num_images=dataset.num_images(),
         skipped=dataset.skipped,
         stages=(stage,),
-        best_epoch=trained.best_epoch,
+        best_epoch=trained.best.epoch,
         val=val,
         test=test,
         seconds=clock.seconds(),
-        model=facts,
+        model=plan.facts,
         calibration_error_before=trained.calibration_error_before("test" if test else "val"),
     )
     _write_results(opened, result, trained)
     return result
 
 
-def _write_results(opened: Run, result: TrainResult, trained: TrainedHead) -> None:
+def _write_results(opened: Run, result: TrainResult, trained: TrainedModel) -> None:
     from dlcli.runs import files
+    from dlcli.training.trained import HistoryRow
 
-    history = ("epoch", "stage", "val_loss", "val_accuracy", "kept")
-    files.write_csv(opened.folder / files.HISTORY, history, trained.history)
+    columns = tuple(column.name for column in fields(HistoryRow))
+    rows = (["" if value is None else value for value in astuple(row)] for row in trained.history)
+    files.write_csv(opened.folder / files.HISTORY, columns, rows)
     reports: dict[str, Any] = {"schema": 1, "val": result.val.to_json(), "test": None}
     if result.test:
         reports["test"] = result.test.to_json()

@@ -69,24 +69,48 @@ class Dataset:
                 yield file.path, self.class_names[file.label], split, sha256[:12], sha256
 
 
+def list_dataset(folder: Path, reporter: Reporter) -> DatasetIndex:
+    """Lists a folder of labelled pictures; reads none of them.
+
+    Raises:
+        UsageError: if there is no such folder.
+        DataError: if it is empty, has one class, or a val or test folder holds a class that train
+            does not.
+    """
+    index = index_folder(folder)
+    _introduce(index, reporter)
+    _require_classes(index)
+    return index
+
+
+def expected_sizes(index: DatasetIndex, fractions: SplitFractions) -> dict[str, int]:
+    """How many pictures train, val and test will hold, and how many are skipped, if every picture
+    can be read and no two are the same."""
+    reasons = (None,) * len(index.files)
+    unique = tuple(file.path for file in index.files)
+    splits, _ = _split(index, unique, reasons, fractions)
+    found = Counter(splits)
+    return {
+        **{split: found[split] for split in (TRAIN, VAL, TEST)},
+        "skipped": len(index.skipped),
+    }
+
+
 def prepare_dataset(
-    folder: Path,
+    index: DatasetIndex,
     pixel_format: PixelFormat,
     fractions: SplitFractions,
     reporter: Reporter,
     *,
     strict: bool = False,
 ) -> Dataset:
-    """Lists, reads and splits a folder of labelled pictures.
+    """Reads and splits the pictures that were listed.
 
     Raises:
-        UsageError: if there is no such folder.
-        DataError: if it is empty, has one class or a class too small to split, if a val or test
-            folder holds a class that train does not, or, with `strict`, if a file is unreadable.
+        DataError: if a class is too small to split, or, with `strict`, if a file is unreadable.
+        ResourceError: if the cache folder cannot be written.
     """
-    index = index_folder(folder)
-    _introduce(index, reporter)
-    _require_classes(index)
+    folder = index.folder
     store = open_store(folder, [file.path for file in index.files], pixel_format, reporter)
     unreadable = [
         SkippedFile(file.path, reason)
@@ -99,7 +123,7 @@ def prepare_dataset(
             where=str(folder),
             fix="Mend or remove them, or let them be skipped (data.unreadable: skip).",
         )
-    splits, leaks = _split(index, store, fractions)
+    splits, leaks = _split(index, store.sha256s, store.reasons, fractions)
     _require_training_pictures(index, splits, [*unreadable, *leaks])
     skipped = (*index.skipped, *unreadable, *leaks)
     dataset = Dataset(index, store, tuple(splits), skipped)
@@ -171,14 +195,17 @@ def _require_training_pictures(
 
 
 def _split(
-    index: DatasetIndex, store: PixelStore, fractions: SplitFractions
+    index: DatasetIndex,
+    sha256s: Sequence[str],
+    reasons: Sequence[str | None],
+    fractions: SplitFractions,
 ) -> tuple[list[str | None], list[SkippedFile]]:
     """The split of each row, and what is left out because a later split holds the same picture."""
     splits: list[str | None] = [
         file.split if reason is None else None
-        for file, reason in zip(index.files, store.reasons, strict=True)
+        for file, reason in zip(index.files, reasons, strict=True)
     ]
-    leaks = _drop_leaks(index, store, splits)
+    leaks = _drop_leaks(index, sha256s, splits)
     given = {split for split in splits if split}
     dealt = {VAL: fractions.val, TEST: fractions.test}
     if given:
@@ -187,10 +214,10 @@ def _split(
             return splits, leaks
         free = [row for row, split in enumerate(splits) if split == TRAIN]
     else:
-        free = [row for row, reason in enumerate(store.reasons) if reason is None]
+        free = [row for row, reason in enumerate(reasons) if reason is None]
     chosen = split_groups(
         [index.files[row].label for row in free],
-        [store.sha256s[row] for row in free],
+        [sha256s[row] for row in free],
         SplitFractions(dealt[VAL], dealt[TEST], fractions.seed),
         index.class_names,
     )
@@ -200,7 +227,7 @@ def _split(
 
 
 def _drop_leaks(
-    index: DatasetIndex, store: PixelStore, splits: list[str | None]
+    index: DatasetIndex, sha256s: Sequence[str], splits: list[str | None]
 ) -> list[SkippedFile]:
     """Takes out of train what val or test holds too, and out of val what test holds."""
     leaks = []
@@ -208,13 +235,13 @@ def _drop_leaks(
     for split in (TEST, VAL, TRAIN):
         rows = [row for row, own in enumerate(splits) if own == split]
         for row in rows:
-            twin = held.get(store.sha256s[row])
+            twin = held.get(sha256s[row])
             if twin is not None:
                 leaks.append(SkippedFile(index.files[row].path, f"the same picture as {twin}"))
                 splits[row] = None
         for row in rows:
             if splits[row]:
-                held.setdefault(store.sha256s[row], index.files[row].path)
+                held.setdefault(sha256s[row], index.files[row].path)
     return leaks
 
 

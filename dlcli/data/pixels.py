@@ -8,11 +8,16 @@ The rules, in the order in which they apply:
   and the rest are converted, transparency is laid over white;
 - `resize` fits the picture: `crop` takes the largest centred box of the right shape, `pad` keeps
   the whole picture on grey 127, `stretch` ignores the shape; all with Pillow's antialiased
-  bilinear filter. A large JPEG is decoded at a fraction of its size where that suffices (`draft`).
+  bilinear filter. A large JPEG is decoded at a fraction of its size where that suffices (`draft`);
+- where one channel is wanted it is the luma of those colours (ITU-R 601, as Pillow computes it),
+  taken before the resize, and a grey picture keeps its values. The luma that a JPEG stores is not
+  used: it is another where the JPEG means a colour that RGB cannot show (in one photo of seven,
+  by up to 7 levels), and decoding it alone saves but a fifth of the time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import math
@@ -21,21 +26,22 @@ import re
 import stat
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 Resize = Literal["crop", "pad", "stretch"]
+Color = Literal["rgb", "grayscale"]
 
 READER_VERSION = 1
 """Raised whenever the same file would give other pixels; kept pixels and models name it."""
 
 MAX_FILE_BYTES = 1 << 30
-_PAD_GREY = (127, 127, 127)
+_PAD_GREY = 127
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 _BROKEN_EXIF = (SyntaxError, TypeError, ValueError, KeyError, struct.error)
@@ -49,10 +55,17 @@ _REFUSED_FORMATS = frozenset(
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """What a network sees: pictures of `image_size` (height, width), RGB, fitted by `resize`."""
+    """What a network sees: pictures of `image_size` (height, width), fitted by `resize`, in
+    `color`."""
 
     image_size: tuple[int, int] = (224, 224)
     resize: Resize = "crop"
+    color: Color = "rgb"
+
+    @property
+    def num_channels(self) -> int:
+        """3 for RGB, 1 for grey."""
+        return 3 if self.color == "rgb" else 1
 
 
 class UnreadableImageError(Exception):
@@ -74,6 +87,23 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     Raises:
         UnreadableImageError: if there is no such file, it cannot be read, or it is none.
     """
+    with _opened_file(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_image(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The picture in a file with only its header read: nothing is decoded or turned yet.
+
+    Raises:
+        UnreadableImageError: with the reason, also for what goes wrong with it inside the block.
+    """
+    with _opened_file(path) as file, _opened_image(file) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def _opened_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
@@ -82,7 +112,8 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
             raise UnreadableImageError("not a regular file")
         if status.st_size > MAX_FILE_BYTES:
             raise UnreadableImageError(f"{status.st_size / 1e9:.1f} GB; the limit is 1 GB")
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            yield file
     except FileNotFoundError as error:
         dangling = "a link that leads nowhere" if os.path.islink(path) else "no such file"
         raise UnreadableImageError(dangling) from error
@@ -101,23 +132,33 @@ def read_image(path: str | os.PathLike[str], pixel_format: PixelFormat) -> NDArr
 
 
 def decode_image(content: bytes, pixel_format: PixelFormat) -> NDArray[np.uint8]:
-    """Encoded bytes -> uint8 (H, W, 3), RGB, 0-255, of the size in `pixel_format`.
+    """Encoded bytes -> uint8 (H, W, C), 0-255, of the size in `pixel_format`; C is 3 (RGB) or
+    1 (grey) as its `color` says.
 
     Raises:
         UnreadableImageError: with the reason, whatever is wrong with the bytes.
     """
     if not content:
         raise UnreadableImageError("an empty file")
+    with _opened_image(io.BytesIO(content)) as image:
+        _draft(image, pixel_format)
+        upright = _turn_upright(image)
+        colored = to_rgb(upright) if pixel_format.color == "rgb" else _to_grey(upright)
+        pixels = np.asarray(_fit(colored, pixel_format))
+        return pixels.reshape(*pixel_format.image_size, pixel_format.num_channels)
+
+
+@contextlib.contextmanager
+def _opened_image(file: BinaryIO) -> Iterator[Image.Image]:
     _set_warning_filters()
     try:
-        with _open(content) as image:
+        with _open(file) as image:
             _require_limit(image)
-            _draft(image, pixel_format)
-            return np.asarray(_fit(_to_rgb(_turn_upright(image)), pixel_format))
+            yield image
     except Exception as error:
         # Pillow's decoders meet hostile bytes with a dozen kinds of exceptions (struct.error,
         # KeyError, zlib.error, MemoryError, ...): each of them means an unreadable picture.
-        raise UnreadableImageError(_reason(error, content)) from error
+        raise UnreadableImageError(_reason(error, file)) from error
 
 
 @functools.cache
@@ -133,12 +174,12 @@ def _all_formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in _REFUSED_FORMATS)
 
 
-def _open(content: bytes) -> Image.Image:
+def _open(file: BinaryIO) -> Image.Image:
     """Tries the common formats first: loading every plugin of Pillow takes a while."""
     try:
-        return Image.open(io.BytesIO(content), formats=_COMMON_FORMATS)
+        return Image.open(file, formats=_COMMON_FORMATS)
     except UnidentifiedImageError:
-        return Image.open(io.BytesIO(content), formats=_all_formats())
+        return Image.open(file, formats=_all_formats())
 
 
 def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:
@@ -146,7 +187,7 @@ def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:
     if image.format not in ("JPEG", "MPO"):
         return
     height, width = pixel_format.image_size
-    if _lies_sideways(image):
+    if lies_sideways(image):
         height, width = width, height
     scales = (width / image.width, height / image.height)
     if pixel_format.resize == "stretch":
@@ -173,14 +214,19 @@ def _turn_upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _lies_sideways(image: Image.Image) -> bool:
+def lies_sideways(image: Image.Image) -> bool:
+    """Whether the size in an undecoded picture's header is (height, width) once it is upright."""
+    if image.format == "TIFF":
+        return False  # Pillow turns these itself and gives the upright size from the beginning
     try:
-        return image.getexif().get(_ORIENTATION_TAG) in _SIDEWAYS
+        # Not a PNG's own getexif: it decodes the picture to see whether EXIF stands at its end.
+        return Image.Image.getexif(image).get(_ORIENTATION_TAG) in _SIDEWAYS
     except _BROKEN_EXIF:
         return False
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode -> RGB, 0-255, transparency laid over white."""
     if image.mode.startswith(("I", "F")):
         image = _to_8_bit(image)
     if image.mode == "LAB":
@@ -190,6 +236,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    """The luma of what `to_rgb` gives, which of a grey picture is the picture itself."""
+    if image.mode == "L" and not image.has_transparency_data:
+        return image
+    return to_rgb(image).convert("L")
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
@@ -227,7 +280,7 @@ def _fit(image: Image.Image, pixel_format: PixelFormat) -> Image.Image:
         # ImageOps.pad would fit and centre the same way, but rounds a thin picture to 0 pixels.
         scale = min(width / image.width, height / image.height)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        canvas = Image.new("RGB", (width, height), _PAD_GREY)
+        canvas = Image.new("L", (width, height), _PAD_GREY).convert(image.mode)
         corner = ((width - size[0]) // 2, (height - size[1]) // 2)
         canvas.paste(image.resize(size, Image.Resampling.BILINEAR), corner)
         return canvas
@@ -244,7 +297,7 @@ def crop_box(height: int, width: int, image_size: tuple[int, int]) -> tuple[int,
     return left, top, left + box_width, top + box_height
 
 
-def _reason(error: Exception, content: bytes) -> str:
+def _reason(error: Exception, file: BinaryIO) -> str:
     message = str(error)
     if isinstance(error, UnreadableImageError):
         return message
@@ -254,7 +307,7 @@ def _reason(error: Exception, content: bytes) -> str:
         size = f"{int(pixels[1]) / 1e6:,.0f} megapixels" if pixels else "too large"
         return f"{size}; the limit is {limit}"
     if isinstance(error, UnidentifiedImageError):
-        return _what_instead(content)
+        return _what_instead(file)
     if isinstance(error, MemoryError):
         return _TOO_LARGE_FOR_MEMORY
     if "truncated" in message.lower():
@@ -262,11 +315,13 @@ def _reason(error: Exception, content: bytes) -> str:
     return f"damaged: {message or type(error).__name__}"
 
 
-def _what_instead(content: bytes) -> str:
+def _what_instead(file: BinaryIO) -> str:
     """A better word than "not a picture" where the first bytes allow one."""
-    if b"<svg" in content[:4096].lower():
+    file.seek(0)
+    beginning = file.read(4096)
+    if b"<svg" in beginning.lower():
         return "an SVG drawing, not pixels"
     for name, signature in _SIGNATURES.items():
-        if content.startswith(signature):
+        if beginning.startswith(signature):
             return f"damaged: the header of a {name} file, and no {name} picture behind it"
     return "not a picture"

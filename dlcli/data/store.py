@@ -67,7 +67,7 @@ def open_store(
     """
     files = [folder / path for path in paths]
     key = _fingerprint(folder, paths, files, pixel_format)
-    shape = (len(paths), *pixel_format.image_size, 3)
+    shape = (len(paths), *pixel_format.image_size, pixel_format.num_channels)
     entry = cache.keep(
         cache.PIXELS,
         key,

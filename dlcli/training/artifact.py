@@ -10,6 +10,8 @@ import numpy as np
 from dlcli.artifact import (
     BODY,
     HEAD,
+    KERAS_BODY,
+    NETWORK,
     TYPICALITY,
     ModelFacts,
     open_artifact,
@@ -20,7 +22,7 @@ from dlcli.data.split import VAL
 from dlcli.errors import DataError
 from dlcli.metrics.typicality import UNKNOWN_BELOW
 from dlcli.runtime.classifier import open_classifier
-from dlcli.training.quick import TrainedHead
+from dlcli.training.trained import TrainedModel
 
 NUM_CHECKED = 4
 TOLERANCE = 0.01
@@ -28,7 +30,7 @@ TOLERANCE = 0.01
 
 
 def write_model(
-    folder: Path, trained: TrainedHead, pixel_format: PixelFormat, facts: ModelFacts
+    folder: Path, trained: TrainedModel, pixel_format: PixelFormat, facts: ModelFacts
 ) -> None:
     """Writes body, head, typicality and model.json into `folder`, and asks them.
 
@@ -36,13 +38,17 @@ def write_model(
         DataError: if what was written answers otherwise than what was trained.
     """
     shutil.copyfile(trained.body_path, folder / BODY)
-    trained.fitted.head.save(folder / HEAD)
+    if trained.network_path is not None:
+        shutil.copyfile(trained.network_path, folder / NETWORK)
+    if trained.keras_body_path is not None:
+        shutil.copyfile(trained.keras_body_path, folder / KERAS_BODY)
+    trained.head.save(folder / HEAD)
     trained.typicality.save(folder / TYPICALITY)
     write_artifact(folder, trained.dataset.class_names, pixel_format, facts, UNKNOWN_BELOW)
     _check(folder, trained)
 
 
-def _check(folder: Path, trained: TrainedHead) -> None:
+def _check(folder: Path, trained: TrainedModel) -> None:
     """Loads what was written and asks it about a few val pictures."""
     classifier = open_classifier(open_artifact(folder))
     rows = trained.dataset.rows(VAL)[:NUM_CHECKED]

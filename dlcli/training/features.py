@@ -20,6 +20,7 @@ from dlcli.runtime.body import Body
 
 _FILE = "features.npy"
 _CHUNK = 8
+_LARGEST = float(np.finfo(np.float16).max)
 
 
 def kept_features(
@@ -55,7 +56,7 @@ def _compute(file: Path, store: PixelStore, body: Body, reporter: Reporter, mirr
     kept = np.lib.format.open_memmap(file, "w+", np.float16, shape)
     done = 0
     for rows, features in in_order(run, chunks, num_threads()):
-        kept[list(rows)] = features
+        kept[list(rows)] = features.clip(-_LARGEST, _LARGEST)
         done += len(rows)
         reporter.report(StageAdvanced(stage, done))
     kept.flush()

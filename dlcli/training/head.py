@@ -66,13 +66,16 @@ class _Space:
         )
 
 
-def fit_head(train: LabelledFeatures, val: LabelledFeatures, num_classes: int) -> FittedHead:
+def fit_head(
+    train: LabelledFeatures, val: LabelledFeatures, num_classes: int, seed: int = 0
+) -> FittedHead:
     """Fits a head, chooses its penalty on val, and its temperature so that it flatters nobody.
 
     The penalty is the largest whose mean log loss on val is within one standard error of the
     best (Breiman 1984, on paired differences). The temperature (Guo 2017) is fitted on logits of
     held-out folds of train together with val's: val alone, having chosen the penalty, asks for
     too sharp an answer. Where train is too small for folds, val may only make answers milder.
+    `seed` deals the folds.
     """
     space = _span(train.features)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
@@ -85,7 +88,7 @@ def fit_head(train: LabelledFeatures, val: LabelledFeatures, num_classes: int) -
     chosen = within_one_standard_error(losses)
     weights, bias = fits[chosen]
     val_logits = inside_val @ weights + bias
-    held_out = _held_out_logits(inside, train, PENALTIES[chosen], num_classes)
+    held_out = _held_out_logits(inside, train, PENALTIES[chosen], num_classes, seed)
     if held_out is None:
         temperature = max(1.0, fit_temperature(val_logits, val.labels))
     else:
@@ -155,7 +158,7 @@ def _weights(model: Any, num_classes: int) -> tuple[Floats, Floats]:
 
 
 def _held_out_logits(
-    features: Floats, train: LabelledFeatures, penalty: float, num_classes: int
+    features: Floats, train: LabelledFeatures, penalty: float, num_classes: int, seed: int
 ) -> Floats | None:
     """Logits (N, K) of each training row from a fit that did not see its group; None where a
     class has too few groups to leave some out."""
@@ -166,7 +169,7 @@ def _held_out_logits(
     if num_folds < 2:
         return None
     logits = np.zeros((len(features), num_classes), np.float32)
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=0)
+    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
     for fitted, held_out in folds.split(features, train.labels, train.groups):
         if len(np.unique(train.labels[fitted])) < num_classes:
             return None

@@ -18,8 +18,18 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from dlcli.events import Event, Said, StageAdvanced, StageEnded, StageStarted, Warned
+from dlcli.events import (
+    EpochEnded,
+    Event,
+    ModelShown,
+    Said,
+    StageAdvanced,
+    StageEnded,
+    StageStarted,
+    Warned,
+)
 from dlcli.ui import console
+from dlcli.ui.model_table import epoch_words, model_lines
 from dlcli.ui.progress import NAME_WIDTH
 
 
@@ -58,6 +68,12 @@ class BarReporter:
             case Warned(text):
                 self._stop()
                 console.print_warning(text)
+            case ModelShown():
+                self._stop()
+                for line in model_lines(event):
+                    console.print_note(line)
+            case EpochEnded(name):
+                self._describe(f"{name}, {epoch_words(event)}")
             case StageStarted(name, total):
                 self._stop()
                 self._start(name, total)
@@ -85,6 +101,10 @@ class BarReporter:
     def _advance(self, done: int) -> None:
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=done)
+
+    def _describe(self, words: str) -> None:
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], description=escape(words))
 
     def _end(self, name: str, detail: str) -> None:
         if self._progress is not None:

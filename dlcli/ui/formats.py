@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
     from dlcli.commands.init import InitResult
+    from dlcli.commands.models import BackboneFacts
     from dlcli.commands.predict import PredictionRecord
-    from dlcli.commands.train import TrainResult
+    from dlcli.commands.train import DryRunResult, TrainResult
 
 SCHEMA = 1
 COLUMNS = ("path", "label", "probability", "typicality", "unknown", "error")
@@ -38,6 +39,31 @@ def train_document(result: TrainResult) -> dict[str, Any]:
         "seconds": result.seconds,
         "model": asdict(result.model),
     }
+
+
+def dry_run_document(result: DryRunResult) -> dict[str, Any]:
+    """`train --dry-run --json`"""
+    shown = result.plan.summary
+    return {
+        **_opening("train"),
+        "model": {
+            **asdict(result.plan.facts),
+            "layers": [asdict(row) for row in shown.rows],
+            "batch_size": shown.batch_size,
+            "memory_bytes": shown.memory_bytes,
+        },
+        "num_images": result.num_images,
+        "classes": list(result.classes),
+        "plan": {
+            "effort": result.plan.spec.train.effort,
+            "stages": [asdict(stage) for stage in result.plan.stages],
+        },
+    }
+
+
+def models_document(models: Sequence[BackboneFacts]) -> dict[str, Any]:
+    """`models --json`"""
+    return {**_opening("models"), "models": [asdict(model) for model in models]}
 
 
 def evaluate_document(result: EvaluateResult) -> dict[str, Any]:
@@ -73,6 +99,9 @@ def init_document(result: InitResult) -> dict[str, Any]:
         "template": result.template,
         "classes": list(result.classes),
         "num_images": result.num_images,
+        "image_size": result.image_size,
+        "color": result.color,
+        "reason": result.reason,
     }
 
 

@@ -7,8 +7,18 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dlcli.events import Event, Said, StageAdvanced, StageEnded, StageStarted, Warned
+from dlcli.events import (
+    EpochEnded,
+    Event,
+    ModelShown,
+    Said,
+    StageAdvanced,
+    StageEnded,
+    StageStarted,
+    Warned,
+)
 from dlcli.ui import console
+from dlcli.ui.model_table import epoch_words, model_lines
 
 if TYPE_CHECKING:
     from dlcli.ui.bars import BarReporter
@@ -34,6 +44,11 @@ class LineReporter:
                 console.print_warning(text)
             case Said(text) if not self._quiet:
                 console.print_note(text)
+            case ModelShown() if not self._quiet:
+                for line in model_lines(event):
+                    console.print_note(line)
+            case EpochEnded(name) if not self._quiet:
+                console.print_note(f"{name:<{NAME_WIDTH}} {epoch_words(event)}")
             case StageStarted():
                 self._started, self._done = time.monotonic(), 0
             case StageAdvanced(_, done):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from dlcli.ui.console import bold, printable
 if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
-    from dlcli.commands.train import TrainResult
+    from dlcli.commands.models import BackboneFacts
+    from dlcli.commands.train import DryRunResult, TrainResult
     from dlcli.metrics.classification import ClassScores
     from dlcli.metrics.report import Report
 
@@ -35,6 +36,24 @@ def train_lines(result: TrainResult) -> Iterator[str]:
     yield f" Try it:     dlcli predict cat.jpg{option}"
     yield f" Check it:   dlcli evaluate FOLDER{option}"
     yield f" Ship it:    dlcli export{option}"
+
+
+def dry_run_lines(result: DryRunResult) -> Iterator[str]:
+    """How many pictures there would be, and how to begin; the model was shown before."""
+    counts = result.num_images
+    yield (
+        f" {len(result.classes)} classes; about {counts['train']} pictures to train on, "
+        f"{counts['val']} to choose by, {counts['test']} to test. None was read: this is a dry run."
+    )
+
+
+def models_lines(models: Sequence[BackboneFacts]) -> Iterator[str]:
+    """A row a backbone."""
+    width = max(len(model.name) for model in models)
+    yield f" {'backbone':<{width}}  {'parameters':>12}  {'input':>9}  ImageNet weights"
+    for model in models:
+        size = "x".join(map(str, model.image_size))
+        yield f" {model.name:<{width}}  {model.parameters:>12,}  {size:>9}  {model.weights}"
 
 
 def evaluate_lines(result: EvaluateResult) -> Iterator[str]:

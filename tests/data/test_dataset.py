@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlcli.data.dataset import Dataset, list_skipped, prepare_dataset
+from dlcli.data.dataset import (
+    Dataset,
+    expected_sizes,
+    list_dataset,
+    list_skipped,
+    prepare_dataset,
+)
 from dlcli.data.index import SkippedFile
 from dlcli.data.pixels import PixelFormat, read_image
 from dlcli.data.split import TEST, TRAIN, VAL, SplitFractions
@@ -39,7 +45,8 @@ def prepare(
 ) -> tuple[Dataset, Heard]:
     heard = Heard()
     shares = shares or SplitFractions()
-    return prepare_dataset(folder, SMALL, shares, heard, strict=strict), heard
+    index = list_dataset(folder, heard)
+    return prepare_dataset(index, SMALL, shares, heard, strict=strict), heard
 
 
 def write_parts(folder: Path, parts: dict[str, dict[str, int]]) -> Path:
@@ -58,6 +65,15 @@ def paths(dataset: Dataset, split: str) -> set[str]:
 
 
 # --- a folder of classes ---
+
+
+def test_the_sizes_of_the_parts_are_known_before_a_picture_is_read(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path / "data", {"cat": 20, "dog": 40})
+    index = list_dataset(folder, Heard())
+    for picture in (folder / "cat").iterdir():
+        picture.write_bytes(b"no picture any longer")
+    expected = expected_sizes(index, SplitFractions())
+    assert expected == {"train": 42, "val": 9, "test": 9, "skipped": 0}
 
 
 def test_every_picture_is_in_one_split_with_its_label(tmp_path: Path) -> None:

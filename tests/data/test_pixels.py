@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import threading
 import warnings
@@ -228,6 +229,120 @@ def test_a_grey_jpeg_has_three_equal_channels() -> None:
     pixels = decode_image(encode(noise(300, 200).convert("L"), "JPEG"), SMALL)
     assert (pixels == pixels[..., :1]).all()
     assert pixels.std() > 10
+
+
+# --- grey pixels ---
+
+
+GREY_FORMATS = [PixelFormat((32, 40), resize, "grayscale") for resize in RESIZES]
+
+
+def test_a_format_says_its_channels() -> None:
+    assert PixelFormat().color == "rgb"
+    assert PixelFormat().num_channels == 3
+    assert PixelFormat(color="grayscale").num_channels == 1
+
+
+@pytest.mark.parametrize("pixel_format", GREY_FORMATS, ids=RESIZES)
+@pytest.mark.parametrize(
+    ("form", "options"), [("PNG", {}), ("TIFF", {}), ("JPEG", {"quality": 95})]
+)
+def test_a_grey_picture_comes_through_as_it_is(
+    pixel_format: PixelFormat, form: str, options: dict[str, object]
+) -> None:
+    content = encode(noise(36, 30).convert("L"), form, **options)
+    height, width = pixel_format.image_size
+    with Image.open(io.BytesIO(content)) as stored:
+        if pixel_format.resize == "stretch":
+            expected = stored.resize((width, height), Image.Resampling.BILINEAR)
+        elif pixel_format.resize == "crop":
+            box = crop_box(stored.height, stored.width, pixel_format.image_size)
+            expected = stored.resize((width, height), Image.Resampling.BILINEAR, box=box)
+        else:
+            expected = Image.new("L", (width, height), 127)
+            expected.paste(stored.resize((38, 32), Image.Resampling.BILINEAR), (1, 0))
+    found = decode_image(content, pixel_format)
+    assert found.shape == (32, 40, 1)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found[..., 0], np.asarray(expected))
+
+
+def test_every_grey_level_is_kept() -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    pixel_format = PixelFormat((16, 16), color="grayscale")
+    for image in (Image.fromarray(levels), Image.fromarray(np.dstack([levels] * 3))):
+        found = decode_image(encode(image, "PNG"), pixel_format)
+        np.testing.assert_array_equal(found[..., 0], levels)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "luma"),
+    [
+        (Image.new("RGB", (20, 20), RED), {}, 76),
+        (Image.new("RGB", (20, 20), GREEN), {}, 150),
+        (Image.new("RGB", (20, 20), BLUE), {}, 29),
+        (Image.new("RGBA", (20, 20), (255, 0, 0, 0)), {}, 255),
+        (Image.new("RGBA", (20, 20), (0, 0, 0, 51)), {}, 204),
+        (Image.new("LA", (20, 20), (0, 51)), {}, 204),
+        (Image.new("L", (20, 20), 9), {"transparency": 9}, 255),
+        (Image.new("1", (20, 20), 1), {}, 255),
+        (Image.fromarray(np.full((20, 20), 100 * 257, np.uint16)), {}, 100),
+    ],
+)
+def test_grey_is_the_luma_of_the_finished_colours(
+    image: Image.Image, options: dict[str, object], luma: int
+) -> None:
+    found = decode_image(encode(image, "PNG", **options), PixelFormat((8, 8), color="grayscale"))
+    assert found.shape == (8, 8, 1)
+    assert (found == luma).all()
+
+
+def test_a_grey_picture_is_padded_with_grey() -> None:
+    content = encode(Image.new("L", (64, 32), 3), "PNG")
+    found = decode_image(content, PixelFormat((32, 32), "pad", "grayscale"))
+    assert (found[8:24] == 3).all()
+    assert (found[:8] == 127).all()
+    assert (found[24:] == 127).all()
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_a_large_colour_jpeg_has_the_luma_of_its_colours(resize: Resize) -> None:
+    """Saturated colours: the luma a JPEG stores is not that of the colours it stands for."""
+    bright = np.random.default_rng(0).choice([0, 255], (5, 7, 3)).astype(np.uint8)
+    image = Image.fromarray(bright).resize((900, 600), Image.Resampling.NEAREST)
+    content = encode(image, "JPEG", quality=80)
+    found = decode_image(content, PixelFormat((300, 450), resize, "grayscale"))
+    colours = decode_image(content, PixelFormat((300, 450), resize))
+    expected = np.asarray(Image.fromarray(colours).convert("L"))
+    assert np.abs(found[..., 0].astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("resize", RESIZES)
+def test_the_thinnest_grey_picture_is_a_picture(resize: Resize) -> None:
+    content = encode(Image.new("L", (1, 3000), 255), "PNG")
+    found = decode_image(content, PixelFormat((40, 64), resize, "grayscale"))
+    assert found.shape == (40, 64, 1)
+    assert (found == 255).any()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_whatever_is_read_in_colour_is_read_in_grey() -> None:
+    files = [path for path in sorted(needs_shared("hostile").rglob("*")) if path.is_file()]
+    num_read = 0
+    for path in files:
+        content = path.read_bytes()
+        try:
+            colours = decode_image(content, SMALL)
+        except UnreadableImageError as error:
+            with pytest.raises(UnreadableImageError, match=re.escape(str(error))):
+                decode_image(content, PixelFormat((32, 32), color="grayscale"))
+            continue
+        found = decode_image(content, PixelFormat((32, 32), color="grayscale"))
+        assert found.shape == (32, 32, 1)
+        luma = np.asarray(Image.fromarray(colours).convert("L"))
+        assert np.abs(found[..., 0].astype(int) - luma).max() <= 2
+        num_read += 1
+    assert num_read > 150
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])

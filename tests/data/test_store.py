@@ -69,6 +69,22 @@ def test_rows_are_what_the_reader_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("own_cache")
+def test_grey_rows_are_what_the_reader_reads(tmp_path: Path) -> None:
+    paths = write_pictures(tmp_path, 3)
+    grey = PixelFormat((40, 32), color="grayscale")
+    colored, _ = open_quietly(tmp_path, paths)
+    store, built = open_quietly(tmp_path, paths, grey)
+    assert built
+    assert store.key != colored.key
+    rows = store.read(range(3))
+    assert rows.shape == store.shape == (3, 40, 32, 1)
+    for row, path in zip(rows, paths, strict=True):
+        np.testing.assert_array_equal(row, read_image(tmp_path / path, grey))
+    again, built_again = open_quietly(tmp_path, paths, grey)
+    assert (again, built_again) == (store, False)
+
+
+@pytest.mark.usefixtures("own_cache")
 @pytest.mark.parametrize("rows", [[5, 0, 3], [2], [1, 1, 1], [], list(range(6))[::-1]])
 def test_rows_come_in_the_order_asked_for(tmp_path: Path, rows: list[int]) -> None:
     store, _ = open_quietly(tmp_path, write_pictures(tmp_path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def test_no_pictures_have_no_features(body: LiteRtBody, pixels: NDArray[np.uint8
     "shape", [(1, 32, 32, 3), (1, 224, 225, 3), (224, 224, 3), (1, 224, 224, 4), (1, 224, 224)]
 )
 def test_pictures_of_another_size_are_refused(body: LiteRtBody, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"pixels, got|[Dd]imension"):
+    with pytest.raises(ValueError, match=r"^the body takes \(224, 224, 3\) pixels, got \("):
         body.features(np.zeros(shape, np.uint8))
 
 
@@ -86,7 +87,7 @@ def test_a_refused_picture_does_not_spoil_the_next(
     body: LiteRtBody, pixels: NDArray[np.uint8]
 ) -> None:
     expected = body.features(pixels[:1])
-    with pytest.raises(ValueError, match=r"[Dd]imension"):
+    with pytest.raises(ValueError, match=r"pixels, got \(224, 224, 4\)"):
         body.features(np.zeros((1, *SIZE, 4), np.uint8))
     np.testing.assert_array_equal(body.features(pixels[:1]), expected)
 
@@ -112,8 +113,64 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_body_for_another_size_is_refused(path: Path) -> None:
-    with pytest.raises(DataError, match=r"takes \(224, 224\) pixels, .* says \(96, 128\)"):
+    with pytest.raises(DataError, match=r"takes \(224, 224, 3\) pixels, .* says \(96, 128, 3\)"):
         LiteRtBody(path, (96, 128))
+
+
+def write_flattening(path: Path, height: int, width: int, num_channels: int) -> Path:
+    """A body of one layer, which gives the pixels as they are: float32 (1, H, W, C) -> (1, HWC)."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    shapes = ([1, height, width, num_channels], [1, height * width * num_channels])
+    tensors = [schema.TensorT(shape=shape, type=schema.TensorType.FLOAT32) for shape in shapes]
+    reshape = schema.OperatorT(
+        inputs=[0],
+        outputs=[1],
+        builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
+        builtinOptions=schema.ReshapeOptionsT(newShape=shapes[1]),
+    )
+    code = schema.BuiltinOperator.RESHAPE
+    model = schema.ModelT(
+        version=3,
+        operatorCodes=[schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code)],
+        subgraphs=[schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[1], operators=[reshape])],
+        buffers=[schema.BufferT()],
+    )
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    return path
+
+
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_a_body_takes_as_many_channels_as_it_was_made_for(
+    tmp_path: Path, num_channels: int
+) -> None:
+    path = write_flattening(tmp_path / "body.tflite", 5, 4, num_channels)
+    body = LiteRtBody(path, (5, 4), num_channels)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 5, 4, num_channels), np.uint8)
+    np.testing.assert_array_equal(body.features(pixels), pixels.reshape(3, -1))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 4, 3), (2, 5, 4), (5, 4, 1), (2, 4, 5, 1)])
+def test_a_grey_body_refuses_other_pictures(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    body = LiteRtBody(write_flattening(tmp_path / "body.tflite", 5, 4, 1), (5, 4), 1)
+    with pytest.raises(ValueError, match=r"^the body takes \(5, 4, 1\) pixels, got \("):
+        body.features(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(("real", "said"), [(1, 3), (3, 1)])
+def test_a_body_for_other_channels_is_refused(tmp_path: Path, real: int, said: int) -> None:
+    path = write_flattening(tmp_path / "body.tflite", 5, 4, real)
+    message = rf"takes \(5, 4, {real}\) pixels, its model\.json says \(5, 4, {said}\)"
+    with pytest.raises(DataError, match=message):
+        LiteRtBody(path, (5, 4), said)
+
+
+def test_a_body_is_for_colours_where_nothing_is_said(tmp_path: Path) -> None:
+    path = write_flattening(tmp_path / "body.tflite", 5, 4, 1)
+    with pytest.raises(DataError, match=r"model\.json says \(5, 4, 3\)"):
+        LiteRtBody(path, (5, 4))
 
 
 def test_loading_and_running_says_nothing(

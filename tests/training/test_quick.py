@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlcli.artifact import sha256_of
-from dlcli.data.dataset import Dataset, prepare_dataset
+from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
 from dlcli.events import Event, NullReporter, StageEnded, StageStarted
 from dlcli.models.bodies import KeptBody, find_body
 from dlcli.models.registry import BACKBONES
-from dlcli.training.quick import MIRROR_BELOW, TrainedHead, train_head
+from dlcli.training.quick import MIRROR_BELOW, train_head
+from dlcli.training.trained import TrainedModel
 
 SIZE = (224, 224)
 PER_CLASS = 20
@@ -57,45 +58,50 @@ def body() -> KeptBody:
 
 def train(
     folder: Path, draw: Draw, num_classes: int, body: KeptBody
-) -> tuple[TrainedHead, Recorder]:
+) -> tuple[TrainedModel, Recorder]:
     rng = np.random.default_rng(0)
     for label in range(num_classes):
         (folder / f"class{label}").mkdir(parents=True)
         for number in range(PER_CLASS):
             Image.fromarray(draw(rng, label)).save(folder / f"class{label}" / f"{number}.png")
-    dataset = prepare_dataset(folder, PixelFormat(SIZE), SplitFractions(), NullReporter())
+    reporter = NullReporter()
+    index = list_dataset(folder, reporter)
+    dataset = prepare_dataset(index, PixelFormat(SIZE), SplitFractions(), reporter)
     recorder = Recorder()
-    return train_head(dataset, body, SIZE, recorder), recorder
+    return train_head(dataset, body, recorder), recorder
 
 
 @pytest.fixture(scope="module")
-def easy(tmp_path_factory: pytest.TempPathFactory, body: KeptBody) -> tuple[TrainedHead, Recorder]:
+def easy(tmp_path_factory: pytest.TempPathFactory, body: KeptBody) -> tuple[TrainedModel, Recorder]:
     return train(tmp_path_factory.mktemp("easy") / "colours", colours, 3, body)
 
 
 @pytest.fixture(scope="module")
-def hard(tmp_path_factory: pytest.TempPathFactory, body: KeptBody) -> tuple[TrainedHead, Recorder]:
+def hard(tmp_path_factory: pytest.TempPathFactory, body: KeptBody) -> tuple[TrainedModel, Recorder]:
     return train(tmp_path_factory.mktemp("hard") / "noise", noise, 2, body)
 
 
-def test_easy_classes_are_learned(easy: tuple[TrainedHead, Recorder]) -> None:
+def test_easy_classes_are_learned(easy: tuple[TrainedModel, Recorder]) -> None:
     trained, _ = easy
     for split in ("train", "val", "test"):
         probabilities, labels = trained.answers(split)
         np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
-    assert trained.fitted.val_accuracy == 1
+    assert trained.best.val_accuracy == 1
 
 
 def test_mirror_images_are_not_tried_where_val_is_right(
-    easy: tuple[TrainedHead, Recorder],
+    easy: tuple[TrainedModel, Recorder],
 ) -> None:
     trained, recorder = easy
     assert recorder.stages() == ["features", "head"]
-    assert trained.history == ((1, "head", round(trained.fitted.val_log_loss, 6), 1.0, True),)
+    (row,) = trained.history
+    assert (row.epoch, row.stage, row.val_accuracy, row.kept) == (1, "head", 1.0, True)
+    assert row.loss is None
+    assert row.learning_rate is None
 
 
 def test_mirror_images_are_tried_where_val_leaves_room(
-    hard: tuple[TrainedHead, Recorder],
+    hard: tuple[TrainedModel, Recorder],
 ) -> None:
     trained, recorder = hard
     assert recorder.stages() == [
@@ -105,30 +111,40 @@ def test_mirror_images_are_tried_where_val_leaves_room(
         "head, with mirror images",
     ]
     first, second = trained.history
-    assert first[:2] == (1, "head")
-    assert second[:2] == (2, "head, with mirror images")
-    assert first[3] < MIRROR_BELOW
+    assert (first.epoch, first.stage) == (1, "head")
+    assert (second.epoch, second.stage) == (2, "head, with mirror images")
+    assert first.val_accuracy < MIRROR_BELOW
+
+
+def test_mirror_images_are_not_tried_where_augmentation_is_none(
+    hard: tuple[TrainedModel, Recorder], body: KeptBody
+) -> None:
+    recorder = Recorder()
+    trained = train_head(hard[0].dataset, body, recorder, mirror=False)
+    assert recorder.stages() == ["head"]
+    assert len(trained.history) == 1
 
 
 def test_of_two_fits_the_one_with_the_lower_loss_on_val_is_kept(
-    hard: tuple[TrainedHead, Recorder],
+    hard: tuple[TrainedModel, Recorder],
 ) -> None:
     trained, _ = hard
-    kept = [row for row in trained.history if row[4]]
-    assert len(kept) == 1
-    assert kept[0][2] == min(row[2] for row in trained.history)
-    assert kept[0][2] == pytest.approx(trained.fitted.val_log_loss, abs=1e-6)
-    assert kept[0][3] == pytest.approx(trained.fitted.val_accuracy, abs=1e-6)
+    kept = [row for row in trained.history if row.kept]
+    assert kept == [trained.best]
+    assert kept[0].val_loss == min(row.val_loss for row in trained.history)
+    probabilities, labels = trained.answers("val")
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    assert kept[0].val_accuracy == pytest.approx(accuracy, abs=1e-6)
 
 
-def test_each_fit_says_how_good_it_is(easy: tuple[TrainedHead, Recorder]) -> None:
+def test_each_fit_says_how_good_it_is(easy: tuple[TrainedModel, Recorder]) -> None:
     ended = [event for event in easy[1].events if isinstance(event, StageEnded)]
     assert "val accuracy 1.000" in {event.name: event.detail for event in ended}["head"]
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_answers_are_a_row_of_probabilities_and_a_label_a_picture(
-    easy: tuple[TrainedHead, Recorder], split: str
+    easy: tuple[TrainedModel, Recorder], split: str
 ) -> None:
     trained, _ = easy
     count = trained.dataset.num_images()[split]
@@ -140,7 +156,7 @@ def test_answers_are_a_row_of_probabilities_and_a_label_a_picture(
 
 
 def test_calibration_error_before_is_without_the_temperature(
-    hard: tuple[TrainedHead, Recorder],
+    hard: tuple[TrainedModel, Recorder],
 ) -> None:
     trained, _ = hard
     error = trained.calibration_error_before("val")
@@ -149,7 +165,7 @@ def test_calibration_error_before_is_without_the_temperature(
 
 
 def test_pictures_of_training_are_typical_and_others_are_not(
-    easy: tuple[TrainedHead, Recorder], hard: tuple[TrainedHead, Recorder]
+    easy: tuple[TrainedModel, Recorder], hard: tuple[TrainedModel, Recorder]
 ) -> None:
     typicality = easy[0].typicality
     own = typicality.score(features_of(easy[0], "test"))
@@ -158,24 +174,24 @@ def test_pictures_of_training_are_typical_and_others_are_not(
     assert (foreign == 0).all()
 
 
-def features_of(trained: TrainedHead, split: str) -> NDArray[np.float32]:
+def features_of(trained: TrainedModel, split: str) -> NDArray[np.float32]:
     return trained.features[trained.dataset.rows(split)].astype(np.float32)
 
 
 def test_training_again_gives_the_same_head(
-    easy: tuple[TrainedHead, Recorder], body: KeptBody
+    easy: tuple[TrainedModel, Recorder], body: KeptBody
 ) -> None:
     first, _ = easy
     dataset: Dataset = first.dataset
     recorder = Recorder()
-    second = train_head(dataset, body, SIZE, recorder)
+    second = train_head(dataset, body, recorder)
     assert recorder.stages() == ["head"]
-    np.testing.assert_array_equal(second.fitted.head.weights, first.fitted.head.weights)
+    np.testing.assert_array_equal(second.head.weights, first.head.weights)
     assert second.history == first.history
 
 
 def test_the_body_that_was_used_is_the_one_that_is_kept(
-    easy: tuple[TrainedHead, Recorder], body: KeptBody
+    easy: tuple[TrainedModel, Recorder], body: KeptBody
 ) -> None:
     assert easy[0].body_path == body.path
     assert sha256_of(body.path) == body.sha256

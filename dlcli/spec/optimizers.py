@@ -1,0 +1,38 @@
+"""The optimizer of a spec: a Keras optimizer's name, or a one-key map with its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlcli.spec import vocabulary
+from dlcli.spec.arguments import check_arguments
+from dlcli.spec.faults import Fault, Location, nearest
+
+
+def read_optimizer(value: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of Keras' class and the arguments, of a value without faults."""
+    name, arguments = _parts(value)
+    found = vocabulary.find(vocabulary.optimizers(), name)
+    if found is None:
+        raise ValueError(f"{name!r} is no optimizer")
+    return found.keras, check_arguments(found, arguments, ())[0]
+
+
+def check_optimizer(value: str | dict[str, Any], location: Location) -> list[Fault]:
+    """Every fault of `train.optimizer`."""
+    if isinstance(value, dict) and len(value) != 1:
+        return [Fault(location, "must be a name, or a map with one name in it")]
+    name, arguments = _parts(value)
+    below = (*location, name) if isinstance(value, dict) else location
+    entry = vocabulary.find(vocabulary.optimizers(), name)
+    if entry is None:
+        known = list(vocabulary.optimizers())
+        return [Fault(below, f"is no optimizer: got {name!r}.{nearest(name, known)}")]
+    return check_arguments(entry, arguments, below)[1]
+
+
+def _parts(value: str | dict[str, Any]) -> tuple[str, Any]:
+    if isinstance(value, str):
+        return value, None
+    [(name, arguments)] = value.items()
+    return name, arguments

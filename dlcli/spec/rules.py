@@ -1,0 +1,154 @@
+"""What one setting asks of another, and the settings that would do nothing: none is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from dlcli.spec.backbones import least_image_sizes
+from dlcli.spec.faults import Fault, Location, nearest, shown
+from dlcli.spec.layers import LayerNode, Network, Node, parse_augment, parse_layers
+from dlcli.spec.optimizers import check_optimizer
+from dlcli.spec.schema import Spec
+from dlcli.spec.shapes import check_shapes
+
+LAYERS: Location = ("model", "layers")
+_NEEDS_TRAINING = (
+    ("model", "dropout"),
+    ("train", "epochs"),
+    ("train", "batch_size"),
+    ("train", "optimizer"),
+    ("train", "learning_rate"),
+    ("train", "schedule"),
+    ("train", "label_smoothing"),
+    ("train", "early_stopping"),
+)
+_NOT_YET: tuple[Location, ...] = (
+    ("model", "body"),
+    ("train", "stages"),
+    ("train", "loss"),
+    ("train", "class_weights"),
+    ("train", "mix"),
+    ("train", "ema"),
+    ("train", "max_time"),
+)
+
+
+def check_rules(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+    """Every fault of a spec whose keys are valid each for itself.
+
+    `given` holds the locations that the file or an option set.
+    """
+    yield from _check_model(spec, given)
+    if isinstance(spec.augment, list):
+        yield from parse_augment(spec.augment, ("augment",))[1]
+    yield from check_optimizer(spec.train.optimizer, ("train", "optimizer"))
+    yield from _without_effect(spec, given)
+
+
+def _check_model(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+    if spec.model.layers is None:
+        yield from _check_backbone(spec)
+        return
+    if ("model", "backbone") in given:
+        yield Fault(("model", "backbone"), "and model.layers name two networks: leave one out")
+    if spec.model.weights == "imagenet" and ("model", "weights") in given:
+        what = "must be random, a run or a file where model.layers are given, got 'imagenet'"
+        yield Fault(("model", "weights"), what)
+    network, faults = parse_layers(spec.model.layers, LAYERS)
+    yield from faults
+    if not network.nodes and not faults:
+        yield Fault(LAYERS, "must hold a layer")
+    elif not faults:
+        channels = 3 if spec.data.color == "rgb" else 1
+        yield from check_shapes(network, (*spec.data.image_size, channels), LAYERS)
+        yield from _check_end(network)
+
+
+def _check_backbone(spec: Spec) -> Iterator[Fault]:
+    name, known = spec.model.backbone or "", least_image_sizes()
+    if name not in known:
+        what = f"must be a backbone, got {shown(name)}.{nearest(name, list(known))}"
+        yield Fault(("model", "backbone"), what)
+        return
+    least = known[name]
+    if min(spec.data.image_size) < least:
+        what = f"must be {least} or more for {name}, got {min(spec.data.image_size)}"
+        yield Fault(("data", "image_size"), what)
+    if spec.data.color == "grayscale":
+        what = f"cannot be grayscale for {name}, which sees colours: grey pictures are read as rgb"
+        yield Fault(("data", "color"), what)
+
+
+def _check_end(network: Network) -> Iterator[Fault]:
+    """Without our classifier the list's own end must give probabilities."""
+    if network.has_head:
+        return
+    last: Node = network.nodes[-1]
+    if isinstance(last, LayerNode):
+        ends = last.entry.name == "softmax" or last.arguments.get("activation") == "softmax"
+        if ends:
+            return
+    what = "must give probabilities before head: none: add activation: softmax"
+    yield Fault(last.location, what)
+
+
+def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+    for location in _NOT_YET:
+        if _differs(spec, location):
+            what = f"is not supported by this version yet: leave it {_default(location)}"
+            yield Fault(location, what)
+    if spec.train.precision not in ("auto", "float32"):
+        what = "is not supported by this version yet: leave it auto, which is float32 on a CPU"
+        yield Fault(("train", "precision"), what)
+    if spec.train.schedule not in ("cosine", "constant"):
+        what = "is not supported by this version yet: use cosine or constant"
+        yield Fault(("train", "schedule"), what)
+    if spec.trains_head_only:
+        yield from _idle_beside_a_head(spec)
+    elif spec.model.layers is not None and ("model", "dropout") in given:
+        what = "belongs to a backbone: among layers write - dropout: 0.2 where it is to be"
+        yield Fault(("model", "dropout"), what)
+
+
+def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
+    """A head on frozen features is fitted to convergence: it knows no epochs and no dropout."""
+    for location in _NEEDS_TRAINING:
+        if _differs(spec, location) and location != ("train", "schedule"):
+            what = (
+                "has no effect where only a head is trained, which is fitted to convergence; "
+                "it has with model.layers or model.weights: random"
+            )
+            yield Fault(location, what)
+    if spec.train.schedule == "constant":
+        what = "has no effect where only a head is trained, which is fitted to convergence"
+        yield Fault(("train", "schedule"), what)
+    if isinstance(spec.augment, list):
+        what = (
+            "has no effect where only a head is trained: say auto or none there (auto adds mirror "
+            "images where they help)"
+        )
+        yield Fault(("augment",), what)
+    if spec.train.effort != "quick":
+        what = (
+            f"{spec.train.effort} trains layers of a trained backbone, which this version cannot "
+            "do yet: use quick, or model.weights: random to train all of them from nothing"
+        )
+        yield Fault(("train", "effort"), what)
+
+
+def _differs(spec: Spec, location: Location) -> bool:
+    return bool(_value(spec, location) != _value(Spec(), location))
+
+
+def _value(section: BaseModel, location: Location) -> Any:
+    found: Any = section
+    for part in location:
+        found = getattr(found, str(part))
+    return found
+
+
+def _default(location: Location) -> str:
+    return str(_value(Spec(), location))

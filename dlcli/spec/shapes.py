@@ -1,0 +1,298 @@
+"""Shapes of tensors through a network of the layer language, without Keras.
+
+A shape is one picture's: (height, width, channels), (steps, features) or (features,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlcli.spec.faults import Fault, Location
+from dlcli.spec.layers import LayerNode, Network, Node
+from dlcli.spec.walk import MisfitError, Shape, walk
+
+PIXELS, PROBABILITIES = "pixels", "probabilities"
+"""The names of the layers that dlcli adds: the input and the classifier."""
+
+_AXES = {1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
+_FLAT = "put flatten or global_average_pooling2d before it"
+
+
+class _UnknownShapeError(Exception):
+    """A layer whose shapes are Keras' to tell."""
+
+
+def output_shape(network: Network, shape: Shape) -> Shape | None:
+    """The shape behind the whole network, None where only building it can tell.
+
+    Raises:
+        MisfitError: at the first layer that does not take what reaches it.
+    """
+    try:
+        return walk(network.nodes, shape, _Shapes())
+    except _UnknownShapeError:
+        return None
+
+
+def check_shapes(network: Network, shape: Shape, location: Location) -> list[Fault]:
+    """The first misfit of a network on pictures of `shape` (height, width, channels), if any.
+
+    `location` is the list's own.
+    """
+    try:
+        end = output_shape(network, shape)
+    except MisfitError as error:
+        return [Fault(error.location, error.what)]
+    if end is None or len(end) == 1:
+        return []
+    fix = "end with flatten or global_average_pooling2d" if len(end) == 3 else "end with flatten"
+    last = (*location, len(network.nodes) - 1)
+    return [Fault(last, f"leaves {end}, and the classifier takes (features,): {fix}")]
+
+
+class _Shapes:
+    """The algebra of shapes."""
+
+    def __init__(self) -> None:
+        self._names = {PIXELS, PROBABILITIES}
+
+    def layer(self, node: LayerNode, name: str, x: Shape) -> Shape:
+        if name in self._names:
+            raise MisfitError(node.place, f"must have another name: {name!r} is taken")
+        self._names.add(name)
+        _require_rank(node, x)
+        kind = node.entry.name
+        shape = x if _keeps_shape(kind) else _rule_for(kind)(_Layer(node, x))
+        if min(shape, default=1) < 1:
+            raise MisfitError(node.place, f"leaves nothing: {x} becomes {shape}")
+        return shape
+
+    def merge(self, node: Node, how: str, name: str, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+        first, *others = inputs
+        for other in others:
+            fits = other == first if how == "add" else other[:-1] == first[:-1]
+            if not fits:
+                asked = "equal shapes" if how == "add" else "equal heights and widths"
+                raise MisfitError(
+                    node.location, f"joins {first} and {other}, and {how} needs {asked}"
+                )
+        return first if how == "add" else (*first[:-1], sum(shape[-1] for shape in inputs))
+
+    def project(
+        self,
+        node: Node,  # noqa: ARG002
+        name: str,  # noqa: ARG002
+        x: Shape,
+        strides: tuple[int, int],
+        filters: int,
+    ) -> Shape:
+        return -(-x[0] // strides[0]), -(-x[1] // strides[1]), filters
+
+    def shape(self, x: Shape) -> Shape:
+        return x
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer and the shape that reaches it."""
+
+    node: LayerNode
+    shape: Shape
+
+    def get(self, name: str) -> Any:
+        """An argument, or its default."""
+        given = self.node.arguments
+        return given[name] if name in given else self.node.entry.arguments[name].default
+
+    def each(self, name: str) -> tuple[int, ...]:
+        """An argument as one number for each axis but the last."""
+        value, axes = self.get(name), len(self.shape) - 1
+        return tuple(value) if isinstance(value, list | tuple) else (value,) * axes
+
+    def misfit(self, takes: str) -> MisfitError:
+        return MisfitError(self.node.place, f"takes {takes}, got {self.shape}")
+
+
+def _require_rank(node: LayerNode, shape: Shape) -> None:
+    kind, rank = node.entry.name, len(shape)
+    ranks = tuple(rank - 1 for rank in node.entry.ranks)
+    if kind == "dense":
+        ranks = (1, 2)  # Keras would take pictures too, and make of them what nobody means
+    if rank in ranks:
+        return
+    takes = " or ".join(_AXES[each] for each in ranks if each in _AXES)
+    fix = f": {_FLAT}" if rank == 3 and 1 in ranks else ""
+    raise MisfitError(node.place, f"takes {takes}, got {shape}{fix}")
+
+
+_KEEPING = frozenset(
+    ("activation", "activity_regularization", "elu", "identity", "leaky_relu", "prelu", "relu",
+     "rescaling", "softmax", "masking")
+)  # fmt: skip
+
+
+def _keeps_shape(kind: str) -> bool:
+    return kind in _KEEPING or kind.endswith(("normalization", "dropout")) or "gaussian" in kind
+
+
+def _rule_for(kind: str) -> Callable[[_Layer], Shape]:
+    rule = _RULES.get(kind) or next(
+        (found for end, found in _FAMILIES.items() if kind.rstrip("123d") == end), None
+    )
+    return rule or _unknown
+
+
+def _unknown(layer: _Layer) -> Shape:
+    raise _UnknownShapeError(layer.node.entry.name)
+
+
+def _window(layer: _Layer, sizes: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """The heights and widths that a sliding window leaves."""
+    same = layer.get("padding") in ("same", "causal")
+    ends = []
+    for length, size, stride in zip(layer.shape, sizes, strides, strict=False):
+        if not same and size > length:
+            raise layer.misfit(f"at least {tuple(sizes)} pixels")
+        ends.append(-(-length // stride) if same else (length - size) // stride + 1)
+    return ends
+
+
+def _convolution(layer: _Layer) -> list[int]:
+    spread = zip(layer.each("kernel_size"), layer.each("dilation_rate"), strict=True)
+    sizes = [(size - 1) * rate + 1 for size, rate in spread]
+    return _window(layer, sizes, layer.each("strides"))
+
+
+def _conv(layer: _Layer) -> Shape:
+    groups = layer.get("groups")
+    if layer.shape[-1] % groups:
+        raise layer.misfit(f"channels that {groups} groups divide")
+    return (*_convolution(layer), layer.get("filters"))
+
+
+def _separable_conv(layer: _Layer) -> Shape:
+    return (*_convolution(layer), layer.get("filters"))
+
+
+def _depthwise_conv(layer: _Layer) -> Shape:
+    return (*_convolution(layer), layer.shape[-1] * layer.get("depth_multiplier"))
+
+
+def _conv_transpose(layer: _Layer) -> Shape:
+    """Keras' rule where nothing unusual is asked for."""
+    if layer.get("output_padding") is not None or set(layer.each("dilation_rate")) != {1}:
+        return _unknown(layer)
+    same = layer.get("padding") == "same"
+    ends = [
+        length * stride if same else (length - 1) * stride + max(size, stride)
+        for length, size, stride in zip(
+            layer.shape, layer.each("kernel_size"), layer.each("strides"), strict=False
+        )
+    ]
+    return (*ends, layer.get("filters"))
+
+
+def _pooling(layer: _Layer) -> Shape:
+    sizes = layer.each("pool_size")
+    strides = sizes if layer.get("strides") is None else layer.each("strides")
+    return (*_window(layer, sizes, strides), layer.shape[-1])
+
+
+def _global_pooling(layer: _Layer) -> Shape:
+    kept = (1,) * (len(layer.shape) - 1) if layer.get("keepdims") else ()
+    return (*kept, layer.shape[-1])
+
+
+def _adaptive_pooling(layer: _Layer) -> Shape:
+    return (*layer.each("output_size"), layer.shape[-1])
+
+
+def _dense(layer: _Layer) -> Shape:
+    return (*layer.shape[:-1], layer.get("units"))
+
+
+def _flatten(layer: _Layer) -> Shape:
+    return (math.prod(layer.shape),)
+
+
+def _reshape(layer: _Layer) -> Shape:
+    target, total = list(layer.get("target_shape")), math.prod(layer.shape)
+    known = math.prod(side for side in target if side != -1)
+    if target.count(-1) == 1 and known > 0 and total % known == 0:
+        target[target.index(-1)] = total // known
+    if math.prod(target) != total or min(target) < 1:
+        raise layer.misfit(f"{total:,} numbers into {tuple(layer.get('target_shape'))}")
+    return tuple(target)
+
+
+def _permute(layer: _Layer) -> Shape:
+    order = layer.get("dims")
+    if sorted(order) != list(range(1, len(layer.shape) + 1)):
+        raise layer.misfit(f"as many axes as {tuple(order)} names")
+    return tuple(layer.shape[axis - 1] for axis in order)
+
+
+def _repeat_vector(layer: _Layer) -> Shape:
+    return layer.get("n"), *layer.shape
+
+
+def _edges(layer: _Layer, name: str) -> list[int]:
+    """What padding or cropping takes at both ends of each axis together."""
+    value, axes = layer.get(name), len(layer.shape) - 1
+    if isinstance(value, int):
+        return [2 * value] * axes
+    if axes == 1:
+        return [sum(value)]
+    return [2 * side if isinstance(side, int) else sum(side) for side in value]
+
+
+def _zero_padding(layer: _Layer) -> Shape:
+    edges = zip(layer.shape, _edges(layer, "padding"), strict=False)
+    return (*(length + edge for length, edge in edges), layer.shape[-1])
+
+
+def _cropping(layer: _Layer) -> Shape:
+    edges = _edges(layer, "cropping")
+    if any(edge >= length for length, edge in zip(layer.shape, edges, strict=False)):
+        raise layer.misfit(f"more than {tuple(edges)} pixels")
+    lengths = (length - edge for length, edge in zip(layer.shape, edges, strict=False))
+    return (*lengths, layer.shape[-1])
+
+
+def _up_sampling(layer: _Layer) -> Shape:
+    sizes = zip(layer.shape, layer.each("size"), strict=False)
+    return (*(length * size for length, size in sizes), layer.shape[-1])
+
+
+def _sized(layer: _Layer) -> Shape:
+    return layer.get("height"), layer.get("width"), layer.shape[-1]
+
+
+_RULES: dict[str, Callable[[_Layer], Shape]] = {
+    "conv1d_transpose": _conv_transpose,
+    "conv2d_transpose": _conv_transpose,
+    "center_crop": _sized,
+    "dense": _dense,
+    "flatten": _flatten,
+    "permute": _permute,
+    "repeat_vector": _repeat_vector,
+    "reshape": _reshape,
+    "resizing": _sized,
+}
+_FAMILIES: dict[str, Callable[[_Layer], Shape]] = {
+    "adaptive_average_pooling": _adaptive_pooling,
+    "adaptive_max_pooling": _adaptive_pooling,
+    "average_pooling": _pooling,
+    "conv": _conv,
+    "cropping": _cropping,
+    "depthwise_conv": _depthwise_conv,
+    "global_average_pooling": _global_pooling,
+    "global_max_pooling": _global_pooling,
+    "max_pooling": _pooling,
+    "separable_conv": _separable_conv,
+    "up_sampling": _up_sampling,
+    "zero_padding": _zero_padding,
+}

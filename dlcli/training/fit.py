@@ -1,0 +1,157 @@
+"""Compile and fit: all layers of a network, by backpropagation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dlcli.backend import Model, keras
+from dlcli.errors import ResourceError
+from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.models.layers import first_line
+from dlcli.spec.optimizers import read_optimizer
+from dlcli.spec.schema import EarlyStoppingSpec, TrainSpec
+from dlcli.spec.walk import MisfitError
+from dlcli.training.batches import Batch, Batches
+from dlcli.training.callbacks import KeepLearningRates, ReportProgress
+from dlcli.training.stages import Stage
+from dlcli.training.trained import HistoryRow
+
+_WARM_UP_SHARE = 0.05
+_FIRST_RATE_SHARE = 0.1
+
+
+def fit_model(  # noqa: PLR0917
+    model: Model,
+    augmentation: Sequence[Any],
+    train: Batches,
+    val: Batches,
+    spec: TrainSpec,
+    stage: Stage,
+    reporter: Reporter,
+) -> tuple[HistoryRow, ...]:
+    """Trains `model` (pixels -> probabilities) and leaves it with the weights of its best epoch.
+
+    Augmentation stands before the model while it is trained, and is no part of it.
+
+    Raises:
+        SpecError: if the loss is no longer a number.
+        ResourceError: if a batch does not fit into the memory.
+    """
+    trained = _with_augmentation(model, augmentation)
+    epochs = stage.epochs or 1
+    trained.compile(
+        optimizer=make_optimizer(spec, stage, train.num_batches * epochs),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # on a CPU XLA is ten times slower
+    )
+    rates = KeepLearningRates()
+    best = _keep_best(spec, epochs)
+    progress = ReportProgress(stage.name, train.num_images, train.batch_size, reporter)
+    reporter.report(StageStarted(stage.name, train.num_images * epochs))
+    try:
+        history = trained.fit(
+            train.shuffled(spec.seed),
+            steps_per_epoch=train.num_batches,
+            epochs=epochs,
+            validation_data=_InTurn(val),
+            callbacks=[rates, best, progress],
+            shuffle=False,  # the batches come in their order already
+            verbose=0,
+        ).history
+    except Exception as error:
+        if type(error).__name__ != "ResourceExhaustedError":
+            raise
+        raise ResourceError(
+            f"{train.batch_size} pictures a step do not fit into the memory.",
+            fix="Lower train.batch_size or data.image_size.",
+        ) from error
+    rows = _history_rows(stage.name, history, rates.rates, best.best_epoch)
+    kept = rows[best.best_epoch]
+    reporter.report(
+        StageEnded(stage.name, f"val accuracy {kept.val_accuracy:.3f}  (epoch {kept.epoch} kept)")
+    )
+    return rows
+
+
+class _InTurn(keras.utils.PyDataset):  # type: ignore[misc]
+    """One epoch in the order of the index. A generator would not do: Keras reads ahead of the
+    validation steps, and the next validation begins where that ended."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return self._batches.num_batches
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._batches.in_turn(number)
+
+
+def _with_augmentation(model: Model, augmentation: Sequence[Any]) -> Model:
+    pixels = keras.Input(model.input_shape[1:], dtype="uint8", name="bytes")
+    x = keras.ops.cast(pixels, "float32")
+    for layer in augmentation:
+        x = layer(x)
+    if x.shape[1:] != model.input_shape[1:]:  # random_crop leaves a smaller picture
+        height, width, _ = model.input_shape[1:]
+        x = keras.layers.Resizing(height, width, name="as_before")(x)
+    return keras.Model(pixels, model(x), name="training")
+
+
+def _keep_best(spec: TrainSpec, epochs: int) -> Any:
+    """Restores the best epoch's weights, and ends the training where `early_stopping` says so."""
+    if spec.early_stopping == "none":
+        monitor, patience = EarlyStoppingSpec().monitor, epochs
+    else:
+        monitor, patience = spec.early_stopping.monitor, spec.early_stopping.patience
+    return keras.callbacks.EarlyStopping(
+        monitor=monitor, patience=patience, restore_best_weights=True
+    )
+
+
+def make_optimizer(spec: TrainSpec, stage: Stage, num_steps: int) -> Any:
+    """The optimizer of the spec with its schedule over `num_steps`.
+
+    Raises:
+        MisfitError: if Keras refuses an argument.
+    """
+    kind, arguments = read_optimizer(spec.optimizer)
+    rate = stage.learning_rate or 0.0
+    warm_up = int(num_steps * _WARM_UP_SHARE)
+    if spec.schedule == "cosine":
+        schedules = keras.optimizers.schedules
+        rate = schedules.CosineDecay(
+            rate * _FIRST_RATE_SHARE if warm_up else rate,
+            max(1, num_steps - warm_up),
+            warmup_target=rate if warm_up else None,
+            warmup_steps=warm_up,
+        )
+    try:
+        return getattr(keras.optimizers, kind)(learning_rate=rate, **arguments)
+    except (ValueError, TypeError) as error:
+        what = f"is refused by Keras: {first_line(error)}"
+        raise MisfitError(("train", "optimizer"), what) from error
+
+
+def _history_rows(
+    stage: str, history: dict[str, list[float]], rates: list[float], best: int
+) -> tuple[HistoryRow, ...]:
+    columns = (history[key] for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
+    return tuple(
+        HistoryRow(
+            epoch=number + 1,
+            stage=stage,
+            loss=round(loss, 6),
+            accuracy=round(accuracy, 6),
+            val_loss=round(val_loss, 6),
+            val_accuracy=round(val_accuracy, 6),
+            learning_rate=float(f"{rate:.6g}"),
+            kept=number == best,
+        )
+        for number, (loss, accuracy, val_loss, val_accuracy, rate) in enumerate(
+            zip(*columns, rates, strict=True)
+        )
+    )

@@ -1,0 +1,61 @@
+"""What every training gives: a body as LiteRT, a head, and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.data.dataset import Dataset
+from dlcli.metrics.calibration import expected_calibration_error
+from dlcli.metrics.typicality import Typicality
+from dlcli.runtime.head import Head
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One epoch, or one fit of a head, counted from 1; None where a fit has no such number."""
+
+    epoch: int
+    stage: str
+    loss: float | None
+    accuracy: float | None
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float | None
+    kept: bool
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A body and a head, the features (N, F) that the body gives for every picture of val, test
+    and train, and what each epoch gave. `network_path` is the whole network in Keras' format,
+    where Keras trained any of it; `keras_body_path` one that begins with the body, where the body
+    is neither that nor a backbone with its ImageNet weights."""
+
+    dataset: Dataset
+    body_path: Path
+    features: NDArray[np.float16]
+    head: Head
+    typicality: Typicality
+    history: tuple[HistoryRow, ...]
+    network_path: Path | None = None
+    keras_body_path: Path | None = None
+
+    def answers(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Probabilities (N, K) and labels (N,) of a split."""
+        rows = self.dataset.rows(split)
+        features = self.features[rows].astype(np.float32)
+        return self.head.probabilities(features), self.dataset.labels(rows)
+
+    @property
+    def best(self) -> HistoryRow:
+        """The epoch or fit that was kept."""
+        return next(row for row in self.history if row.kept)
+
+    def calibration_error_before(self, split: str) -> float | None:
+        """The expected calibration error on a split without the temperature."""
+        plain = replace(self, head=self.head.uncalibrated())
+        return expected_calibration_error(*plain.answers(split))

@@ -1,0 +1,44 @@
+"""A model and its epochs as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dlcli.events import EpochEnded, LayerRow, ModelShown
+from dlcli.ui.console import printable
+
+_LEAST_WIDTH, _MOST_WIDTH = 24, 44
+
+
+def model_lines(model: ModelShown) -> Iterator[str]:
+    """A row a layer, or an item of the spec, then the sums and the rough memory of a step."""
+    names = [_shortened(printable(row.name)) for row in model.rows]
+    width = max([_LEAST_WIDTH, *map(len, names)])
+    yield f"  {'layers':<{width}}  {'output shape':<16}  {'parameters':>13}"
+    for name, row in zip(names, model.rows, strict=True):
+        shape = " x ".join(map(str, row.output_shape))
+        yield f"  {name:<{width}}  {shape:<16}  {row.parameters:>13,}{_frozen(row)}"
+    yield (
+        f"  {model.parameters:,} parameters, {model.trainable_parameters:,} of them trained; "
+        f"a step on {model.batch_size:,} pictures takes about {_size(model.memory_bytes)} of memory"
+    )
+
+
+def epoch_words(event: EpochEnded) -> str:
+    """`epoch 4/8  loss 0.610  val loss 0.502  val accuracy 0.982`"""
+    return (
+        f"epoch {event.epoch}/{event.num_epochs}  loss {event.loss:.3f}  "
+        f"val loss {event.val_loss:.3f}  val accuracy {event.val_accuracy:.3f}"
+    )
+
+
+def _frozen(row: LayerRow) -> str:
+    return "  frozen" if row.parameters and not row.trainable_parameters else ""
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MOST_WIDTH else name[: _MOST_WIDTH - 1] + "…"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"

@@ -1,0 +1,67 @@
+"""The stage plan: what `auto` stands for, and what a spec amounts to."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlcli.spec.loader import load_spec
+from dlcli.spec.rules import check_rules
+from dlcli.spec.schema import Spec
+from dlcli.training.stages import Stage, describe_plan, plan_stages, resolve_spec
+
+FROM_NOTHING = ("model.weights=random",)
+
+
+def resolved(*settings: str, num_train: int = 10_000) -> Spec:
+    return resolve_spec(load_spec(None, (*FROM_NOTHING, *settings)), num_train)
+
+
+def test_a_trained_backbone_gets_a_head_alone() -> None:
+    spec = resolve_spec(Spec(), 100)
+    assert spec == Spec()
+    assert plan_stages(spec) == (Stage("head", "head"),)
+
+
+@pytest.mark.parametrize("effort", ["quick", "balanced", "best"])
+def test_from_nothing_all_layers_are_trained_whatever_the_effort(effort: str) -> None:
+    (stage,) = plan_stages(resolved(f"train.effort={effort}", "train.epochs=7"))
+    assert (stage.trainable, stage.epochs) == ("all", 7)
+
+
+@pytest.mark.parametrize(
+    ("size", "num_train", "batch_size"),
+    [(28, 50_000, 128), (64, 2_560, 128), (28, 1_000, 32), (28, 100, 8), (224, 50_000, 32),
+     (224, 200, 8), (28, 3, 8)],
+)  # fmt: skip
+def test_the_batch_size_follows_the_size_of_the_set_and_of_the_pictures(
+    size: int, num_train: int, batch_size: int
+) -> None:
+    layers = "model.layers=[{rescaling: 0.1}, flatten]"
+    spec = resolve_spec(load_spec(None, (layers, f"data.image_size={size}")), num_train)
+    assert spec.train.batch_size == batch_size
+
+
+def test_what_is_given_stays() -> None:
+    given = ("train.batch_size=3", "train.learning_rate=0.5", "augment=none")
+    spec = resolved(*given)
+    assert (spec.train.batch_size, spec.train.learning_rate, spec.augment) == (3, 0.5, "none")
+
+
+@pytest.mark.parametrize("size", [28, 224])
+def test_what_auto_becomes_is_a_valid_spec(size: int) -> None:
+    layers = "model.layers=[{rescaling: 0.1}, flatten]"
+    spec = resolve_spec(load_spec(None, (layers, f"data.image_size={size}")), 1000)
+    assert isinstance(spec.augment, list)
+    assert not list(check_rules(spec, set()))
+
+
+def test_the_plan_is_said() -> None:
+    spec = resolved("train.epochs=7", "augment=[{random_flip: horizontal}]")
+    (said,) = describe_plan(spec, plan_stages(spec))
+    assert "up to 7 epochs" in said
+    assert "random_flip" in said
+
+
+def test_a_spec_that_is_not_resolved_is_no_plan() -> None:
+    with pytest.raises(ValueError, match="not resolved"):
+        plan_stages(load_spec(None, FROM_NOTHING))
