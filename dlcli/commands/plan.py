@@ -62,6 +62,14 @@ class Plan(ABC):
         )
 
     @abstractmethod
+    def prepare(self, reporter: Reporter) -> None:
+        """Gets what must be there before a picture is read.
+
+        Raises:
+            ResourceError: if it cannot be had.
+        """
+
+    @abstractmethod
     def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:
         """Trains, with `folder` for what is made on the way."""
 
@@ -69,6 +77,10 @@ class Plan(ABC):
 @dataclass(frozen=True)
 class HeadPlan(Plan):
     """A head on the features of a body that stays as it is; needs no framework."""
+
+    def prepare(self, reporter: Reporter) -> None:
+        """Fetches and converts the body, where that was not done before."""
+        self._find_body(reporter)
 
     def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:  # noqa: ARG002
         """Runs the body once over every picture and fits the head."""
@@ -99,6 +111,9 @@ class NetworkPlan(Plan):
     """All layers of a network, trained by Keras."""
 
     network: BuiltNetwork
+
+    def prepare(self, reporter: Reporter) -> None:
+        """Nothing: the network is built already."""
 
     def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:
         """Fits, and converts what comes out."""

@@ -127,6 +127,8 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     _introduce(plan, reporter)
     if options.dry_run:
         return DryRunResult(plan, index.class_names, sizes)
+    with clock.phase("model"):
+        plan.prepare(reporter)
     with clock.phase("data"):
         strict = options.strict or plan.spec.data.unreadable == "error"
         pixel_format = pixel_format_of(plan.spec)

@@ -20,8 +20,6 @@ from dlcli.models.registry import Application
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-_ADAPTED = "normalization"
-"""The layer of EfficientNet B0-B7 that keeps a mean and a variance among its weights."""
 
 
 def build_application(name: str, application: Application, image_size: tuple[int, int]) -> Model:
@@ -39,10 +37,11 @@ def build_application(name: str, application: Application, image_size: tuple[int
     )
     body = _rebuild(network)
     for layer in body.layers:
-        if layer.name == _ADAPTED:
+        if _is_adapted(layer):
             layer.set_weights([np.array(_MEAN), np.square(_STD), np.array(0)])
             layer.finalize_state()
-    return keras.Model(body.input, body.output, name=name.replace("-", "_"))
+    # Keras' own inputs may be a list of one.
+    return keras.Model(body.inputs[0], body.outputs[0], name=name.replace("-", "_"))
 
 
 def _preprocess(pixels: Any, how: str) -> Any:
@@ -84,10 +83,16 @@ def _call(operation: Any, *args: Any, **kwargs: Any) -> Any:
     `weights="imagenet"` only, see https://github.com/tensorflow/tensorflow/issues/49930.
     """
     outputs = operation(*args, **kwargs)
-    if operation.name != _ADAPTED:
+    if not _is_adapted(operation):
         return outputs
     factors = [1 / math.sqrt(std) for std in _STD]
     return keras.layers.Rescaling(factors, name="normalization_scale")(outputs)
+
+
+def _is_adapted(operation: Any) -> bool:
+    """Whether it normalizes with a mean and a variance that are weights: in EfficientNet B0-B7."""
+    is_normalization = isinstance(operation, keras.layers.Normalization)
+    return is_normalization and operation.input_mean is None
 
 
 def _names(operations: Sequence[Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dlcli.models.layers import build_layers
 from dlcli.models.model import build_body
 from dlcli.models.summary import summarize
 from dlcli.runtime.head import Head
-from dlcli.spec.layers import Network, parse_layers
+from dlcli.spec.layers import LayerNode, Network, Node, parse_layers
 from dlcli.spec.schema import Spec
 from dlcli.spec.shapes import PIXELS, PROBABILITIES
 from dlcli.spec.walk import MisfitError
@@ -62,7 +62,7 @@ def build_network(spec: Spec, num_classes: int) -> BuiltNetwork:
     channels = 3 if spec.data.color == "rgb" else 1
     pixels = keras.Input((*spec.data.image_size, channels), name=PIXELS)
     end, built = build_layers(network, pixels)
-    rows = [_row(layers) for _, layers in sorted(built.items())]
+    rows = [_row(layers, network.nodes[number]) for number, layers in sorted(built.items())]
     if not network.has_head:
         found = _without_classifier(network, pixels, end, num_classes, tuple(rows))
         return replace(found, normalizes=network.normalizes)
@@ -115,11 +115,13 @@ def _without_classifier(
     return BuiltNetwork(model, keras.Model(pixels, logarithms), None, rows)
 
 
-def _row(layers: list[Any]) -> LayerRow:
-    """One line of the summary: the layers of one item of the spec."""
+def _row(layers: list[Any], node: Node | None = None) -> LayerRow:
+    """One line of the summary: a layer, or all layers of one item of the spec."""
     last = layers[-1]
     parameters = sum(layer.count_params() for layer in layers)
-    name = last.name if len(layers) == 1 else f"{layers[0].name} ... {last.name}"
+    name = last.name
+    if node is not None and not isinstance(node, LayerNode):
+        name = f"{node.word}_{node.location[-1]}, {len(layers)} layers"
     return LayerRow(name, tuple(last.output.shape[1:]), parameters, _trainable(layers))
 
 

@@ -8,9 +8,10 @@ the file, as the classifier behind a body, is left out.
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import zipfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,16 @@ def _open(path: Path) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         source: Any = path
         if zipfile.is_zipfile(path):
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            source = stack.enter_context(archive.open(_MEMBER))
+            source = _read_member(path)
         yield stack.enter_context(h5py.File(source, "r"))
+
+
+def _read_member(path: Path) -> io.BytesIO:
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(_MEMBER)
+        if member.compress_type != zipfile.ZIP_STORED:  # Keras compresses nothing
+            raise ValueError(f"{_MEMBER} is compressed")
+        return io.BytesIO(archive.read(member))
 
 
 def _pairs(body: Model, file: Any, path: Path) -> tuple[list[tuple[_Layer, _Layer]], int]:
@@ -170,15 +178,16 @@ def _attribute(group: Any, name: str) -> list[str]:
 
 def _find(body: Model, file: Any) -> tuple[list[_Layer], list[_Layer]]:
     """The layers of `body` and, in their order, those of a .weights.h5 file; then what else it
-    holds. The file knows no order, but each layer has its path. The network may be nested in
-    another one: it is looked for where most layers are."""
+    holds. The file knows no order, but each layer has its path, which may begin behind that of a
+    network it is nested in."""
     stored = dict(_stored_layers(file))
-    containers = Counter(path.rpartition("/")[0] for path in stored)
-    container = containers.most_common(1)[0][0] if containers else ""
-    layers, found = [], []
-    for path, layer in _leaves(body):
-        layers.append(_layer(layer))
-        found.append(stored.pop(f"{container}/{path}", _Layer(path, ())))
+    own = dict(_leaves(body))
+    starts = sorted(
+        {path[: match.end()] for path in stored for match in re.finditer(f"/{_LAYERS}/", path)}
+    )
+    start = max(starts, key=lambda start: sum(start + path in stored for path in own), default="")
+    layers = [_layer(layer) for layer in own.values()]
+    found = [stored.pop(start + path, _Layer(path, ())) for path in own]
     return layers, [*found, *stored.values()]
 
 

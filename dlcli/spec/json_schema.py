@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcli.spec import vocabulary
 from dlcli.spec.layers import MERGES, SHORTCUTS
-from dlcli.spec.schema import Spec
+from dlcli.spec.schema import LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE, Spec
 
 _LIST = {"$ref": "#/$defs/layers"}
 
@@ -17,12 +17,15 @@ def spec_json_schema() -> dict[str, Any]:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "A dlcli spec"
     definitions = schema["$defs"]
+    for name in definitions:
+        definitions[name]["title"] = name.strip("_").removesuffix("Spec").removesuffix("Map")
+    definitions["DataSpec"]["properties"]["image_size"] = _image_size()
     definitions["layers"] = {"type": "array", "items": {"$ref": "#/$defs/layer"}}
     definitions["layer"] = {
         "anyOf": [
             *_items(vocabulary.layers()),
             *_combinators(),
-            _one_key("head", {"const": "none"}),
+            _map_of(["head"], head={"const": "none"}),
         ]
     }
     definitions["ModelSpec"]["properties"]["layers"] = _LIST
@@ -39,16 +42,44 @@ def spec_json_schema() -> dict[str, Any]:
 
 
 def _items(entries: dict[str, vocabulary.Entry]) -> list[dict[str, Any]]:
-    """A name alone, or a one-key map of it."""
-    maps = [_one_key(name, _arguments(entry)) for name, entry in entries.items()]
-    return [{"enum": list(entries)}, *maps]
+    """A name alone, or a one-key map of it. Keras' own spellings are patterns, which an editor
+    accepts and does not propose."""
+    spellings = [name for entry in entries.values() for name in (entry.keras, *entry.aliases)]
+    names: list[dict[str, Any]] = [
+        {"enum": list(entries)},
+        {"type": "string", "pattern": _any_of(spellings)},
+    ]
+    return [*names, *map(_item, entries.values())]
 
 
-def _one_key(key: str, value: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
+def _item(entry: vocabulary.Entry) -> dict[str, Any]:
+    arguments = _arguments(entry)
     return {
         "type": "object",
-        "properties": {key: value, **others},
-        "required": [key],
+        "properties": {entry.name: arguments},
+        "patternProperties": {_any_of([entry.keras, *entry.aliases]): arguments},
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+    }
+
+
+def _any_of(words: list[str]) -> str:
+    return f"^({'|'.join(words)})$"
+
+
+def _image_size() -> dict[str, Any]:
+    """One number or [height, width]: pydantic knows the pair alone, which it becomes."""
+    side = {"type": "integer", "minimum": LEAST_IMAGE_SIZE, "maximum": MOST_IMAGE_SIZE}
+    pair = {"type": "array", "items": side, "minItems": 2, "maxItems": 2}
+    return {"anyOf": [side, pair], "default": 224, "description": "Pixels: one or two numbers."}
+
+
+def _map_of(required: list[str], **properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
         "additionalProperties": False,
     }
 
@@ -56,7 +87,8 @@ def _one_key(key: str, value: dict[str, Any], **others: dict[str, Any]) -> dict[
 def _arguments(entry: vocabulary.Entry) -> dict[str, Any]:
     """A map of arguments, or a bare value for the first one."""
     properties = {name: _argument(argument) for name, argument in entry.arguments.items()}
-    named = {"type": "object", "properties": properties, "additionalProperties": False}
+    required = [name for name, argument in entry.arguments.items() if argument.required]
+    named = _map_of(required, **properties)
     return {"anyOf": [named, {"not": {"type": "object"}}], "title": entry.keras}
 
 
@@ -70,14 +102,13 @@ def _argument(argument: vocabulary.Argument) -> dict[str, Any]:
 
 
 def _combinators() -> list[dict[str, Any]]:
-    residual = {
-        "type": "object",
-        "properties": {"layers": _LIST, "shortcut": {"enum": list(SHORTCUTS)}},
-        "required": ["layers"],
-        "additionalProperties": False,
+    shortcut, merge = {"enum": list(SHORTCUTS)}, {"enum": list(MERGES)}
+    inside: dict[str, Any] = {
+        "anyOf": [_map_of(["layers"], layers=_LIST, shortcut=shortcut), _LIST]
     }
+    lists = {"type": "array", "items": _LIST, "minItems": 2}
     return [
-        _one_key("repeat", {"type": "integer", "minimum": 1}, layers=_LIST),
-        _one_key("residual", {"anyOf": [residual, _LIST]}, shortcut={"enum": list(SHORTCUTS)}),
-        _one_key("branches", {"type": "array", "items": _LIST}, merge={"enum": list(MERGES)}),
+        _map_of(["repeat", "layers"], repeat={"type": "integer", "minimum": 1}, layers=_LIST),
+        _map_of(["residual"], residual=inside, shortcut=shortcut),
+        _map_of(["branches"], branches=lists, merge=merge),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from dlcli.spec import vocabulary
 from dlcli.spec.arguments import check_arguments
@@ -33,11 +33,16 @@ class LayerNode:
         """Where to point when the layer itself is at fault."""
         return (*self.location, self.entry.name)
 
+    def get(self, name: str) -> Any:
+        """An argument, or its default."""
+        return self.arguments.get(name, self.entry.arguments[name].default)
+
 
 @dataclass(frozen=True)
 class RepeatNode:
     """The same layers `times` over, each time with weights of their own."""
 
+    word: ClassVar[str] = "repeat"
     location: Location
     times: int
     layers: tuple[Node, ...]
@@ -47,6 +52,7 @@ class RepeatNode:
 class ResidualNode:
     """F(x) + x (He 2015); `shortcut` says what becomes of x where the shapes differ."""
 
+    word: ClassVar[str] = "residual"
     location: Location
     layers: tuple[Node, ...]
     shortcut: str
@@ -56,6 +62,7 @@ class ResidualNode:
 class BranchesNode:
     """Several lists of layers on the same input, joined by `merge`; an empty one is the input."""
 
+    word: ClassVar[str] = "branches"
     location: Location
     branches: tuple[tuple[Node, ...], ...]
     merge: str
@@ -125,11 +132,22 @@ class _Parser:
             self._refuse_others(item, (word, *_COMPANIONS[word]), location)
             return getattr(self, f"_{word}")(item, location)  # type: ignore[no-any-return]
         if len(item) > 1:
-            keys = ", ".join(item)
-            self._fault(location, f"holds {len(item)} keys ({keys}): write a layer an item")
+            self._fault(location, self._crowded(item))
             return None
         [(kind, arguments)] = item.items()
         return self._layer(kind, arguments, location, (*location, kind))
+
+    def _crowded(self, item: dict[str, Any]) -> str:
+        """Most often the arguments stand below the layer's name without more indentation."""
+        first, *others = item
+        entry = vocabulary.find(self._entries(), first)
+        fix = "write each layer behind a dash of its own"
+        if entry is not None and set(others) <= set(entry.arguments):
+            fix = f"indent the arguments of {first} more than its name"
+        return f"holds {len(item)} keys ({', '.join(item)}): {fix}"
+
+    def _entries(self) -> dict[str, vocabulary.Entry]:
+        return vocabulary.augmentations() if self.augmenting else vocabulary.layers()
 
     def _refuse_others(
         self, item: dict[str, Any], known: Sequence[str], location: Location
@@ -142,8 +160,7 @@ class _Parser:
     def _layer(
         self, kind: str, arguments: Any, item: Location, location: Location
     ) -> LayerNode | None:
-        entries = vocabulary.augmentations() if self.augmenting else vocabulary.layers()
-        entry = vocabulary.find(entries, kind)
+        entry = vocabulary.find(self._entries(), kind)
         if entry is None:
             self._fault(location, self._unknown(kind))
             return None
@@ -158,9 +175,15 @@ class _Parser:
 
     def _unknown(self, kind: str) -> str:
         if self.augmenting:
-            return f"is no augmentation.{nearest(kind, list(vocabulary.augmentations()))}"
+            if vocabulary.find(vocabulary.layers(), kind):
+                return "is a layer of a network: it belongs under model.layers"
+            refused = vocabulary.unknown_layer(kind)
+            if not refused.startswith("is no layer"):
+                return refused
+            hint = nearest(kind, list(vocabulary.augmentations()))
+            return f"is no augmentation: got {kind!r}.{hint}"
         if kind == "head":
-            return "must be none, and the last item: the classifier is added otherwise"
+            return "must be none and the last item of model.layers: it leaves the classifier out"
         if kind in ("layers", "shortcut", "merge"):
             owner = next(word for word, others in _COMPANIONS.items() if kind in others)
             return f"stands alone: it belongs to {owner}, in the same item"
@@ -185,6 +208,8 @@ class _Parser:
         else:
             layers = self._filled(inside, below)
         options = {**item, **inside} if isinstance(inside, dict) else item
+        if isinstance(inside, dict) and "shortcut" in inside and "shortcut" in item:
+            self._fault((*location, "shortcut"), "is given twice: leave one out")
         where = below if isinstance(inside, dict) and "shortcut" in inside else location
         shortcut = self._choice(options, "shortcut", SHORTCUTS, where)
         return ResidualNode(location, layers, shortcut)
@@ -201,7 +226,10 @@ class _Parser:
 
     def _inner(self, item: dict[str, Any], location: Location) -> tuple[Node, ...]:
         if "layers" not in item:
-            self._fault(location, "needs layers: a list of layers")
+            hint = " Did you mean layers?"
+            told = (fault.location[:-1] for fault in self.faults if fault.what.endswith(hint))
+            if location not in told:
+                self._fault(location, "needs layers: a list of layers")
             return ()
         return self._filled(item["layers"], (*location, "layers"))
 

@@ -69,7 +69,7 @@ def _validate(values: dict[str, Any]) -> tuple[Spec | None, list[Fault]]:
     try:
         spec = Spec.model_validate(values)
     except ValidationError as error:
-        faults = [_fault(details) for details in error.errors()]
+        faults = _faults(error)
         return None, [*faults, *_faults_beside(values, faults)]
     given = set(_locations(values))
     found = list(check_rules(spec, given))
@@ -89,7 +89,7 @@ def _faults_beside(values: dict[str, Any], faults: Sequence[Fault]) -> list[Faul
         spec = Spec.model_validate(rest)
     except ValidationError:
         return []
-    return list(check_rules(spec, set(_locations(rest))))
+    return list(check_rules(spec, set(_locations(rest)), {fault.location[:2] for fault in faults}))
 
 
 def _without(values: Any, location: Location) -> Any:
@@ -126,18 +126,21 @@ def _parse_override(override: str) -> tuple[Location, Any]:
         raise SpecError([f"--set {override}: {reason}"]) from error
 
 
-def _set(values: Any, location: Location, value: Any, override: str) -> Any:
-    """A copy of nested maps and lists with one value changed."""
-    first, *rest = location
+def _set(values: Any, location: Location, value: Any, override: str, at: int = 0) -> Any:
+    """A copy of nested maps and lists with the value at `location[at:]` changed."""
+    first, is_last = location[at], at + 1 == len(location)
     if isinstance(values, list):
         if not isinstance(first, int) or first >= len(values):
             what = f"the list has the items 0 to {len(values) - 1}" if values else "it is empty"
             raise SpecError([f"--set {override}: there is no item {first}: {what}"])
-        inner = _set(values[first], tuple(rest), value, override) if rest else value
+        inner = value if is_last else _set(values[first], location, value, override, at + 1)
         return [*values[:first], inner, *values[first + 1 :]]
     if not isinstance(values, dict):
-        return values  # no map, which the check of the whole will say
-    inner = _set(values.get(str(first), {}), tuple(rest), value, override) if rest else value
+        above = dotted(location[:at])
+        what = f"{above} is {shown(values)}, which holds no {first}: set {above} itself"
+        raise SpecError([f"--set {override}: {what}"])
+    below = values.get(str(first), {})
+    inner = value if is_last else _set(below, location, value, override, at + 1)
     return {**values, str(first): inner}
 
 
@@ -186,36 +189,73 @@ def _option(location: Location, text: SpecText, overridden: dict[Location, str])
     return None
 
 
+def _faults(error: ValidationError) -> list[Fault]:
+    """What is missing is no fault of its own where its misspelling is one."""
+    faults = [_fault(details) for details in error.errors()]
+    meant = {
+        (*fault.location[:-1], fault.what.rpartition(" Did you mean ")[2].removesuffix("?"))
+        for fault in faults
+    }
+    return [
+        fault
+        for details, fault in zip(error.errors(), faults, strict=True)
+        if details["type"] != "missing" or _location(details) not in meant
+    ]
+
+
+def _location(details: ErrorDetails) -> Location:
+    return tuple(part for part in details["loc"] if part not in TAGS)
+
+
 def _fault(details: ErrorDetails) -> Fault:
-    location = tuple(part for part in details["loc"] if part not in TAGS)
+    location = _location(details)
+    if details["type"] == "missing" and location[:-1] in _FORMS:
+        location = location[:-1]
     return Fault(location, _what(details, location))
 
 
 def _what(details: ErrorDetails, location: Location) -> str:
     kind, context, value = details["type"], details.get("ctx", {}), shown(details["input"])
     if kind == "extra_forbidden":
-        return "is no setting." + nearest(str(location[-1]), _keys_beside(location))
-    if kind == "literal_error":
-        choices = context["expected"].replace("'", "")
-        known = choices.replace(" or ", ", ").split(", ")
-        return f"must be {choices}, got {value}.{nearest(str(details['input']), known)}"
+        return "is no setting." + _setting_like(location)
+    choices = context["expected"].replace("'", "") if kind == "literal_error" else ""
+    if location in _FORMS or choices:
+        hint = nearest(str(details["input"]), choices.replace(" or ", ", ").split(", "))
+        near = f".{hint}" if choices and "Did you mean" in hint else ""
+        return f"must be {_FORMS.get(location, choices)}, got {value}{near}"
     if kind == "missing":
         return "is missing"
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"must be {words.format(context[key])}, got {value}"
+        return f"must be {words.format(_digits(context[key]))}, got {value}"
     if kind == "value_error":
         return str(context["error"])
     expected = _EXPECTED.get(kind, details["msg"][:1].lower() + details["msg"][1:])
     return f"{expected}, got {value}"
 
 
+def _digits(bound: float) -> str:
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
+
+
+_FORMS: dict[Location, str] = {
+    ("augment",): "auto, none or a list such as [random_flip: horizontal]",
+    ("model", "layers"): "a list of layers",
+    ("train", "class_weights"): "none, balanced or a map such as {cat: 2.0}",
+    ("train", "early_stopping"): "none or a map such as {monitor: val_loss, patience: 5}",
+    ("train", "loss"): "cross_entropy or {focal: {gamma: 2}}",
+    ("train", "mix"): "none, {mixup: 0.2} or {cutmix: 1.0}",
+    ("train", "optimizer"): "a name or a map such as {sgd: {momentum: 0.9}}",
+    ("train", "schedule"): "cosine, constant, one_cycle or {exponential: {decay_rate: 0.9}}",
+    ("train", "stages"): "auto or a list such as [{trainable: head, epochs: 10}]",
+}
+"""What a setting takes that is a word or a map or list."""
 _BOUNDS = {
-    "greater_than_equal": ("ge", "{:g} or more"),
-    "greater_than": ("gt", "more than {:g}"),
-    "less_than_equal": ("le", "{:g} or less"),
-    "less_than": ("lt", "less than {:g}"),
-    "too_short": ("min_length", "a list of {:g} or more"),
+    "greater_than_equal": ("ge", "{} or more"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than_equal": ("le", "{} or less"),
+    "less_than": ("lt", "less than {}"),
+    "too_short": ("min_length", "a list of {} or more"),
 }
 _EXPECTED = {
     "int_type": "must be a whole number",
@@ -230,6 +270,15 @@ _EXPECTED = {
     "model_type": "must be a map of settings",
     "model_attributes_type": "must be a map of settings",
 }
+
+
+def _setting_like(location: Location) -> str:
+    """The same key where it belongs, or else the nearest one here."""
+    key = str(location[-1])
+    for section, field in Spec.model_fields.items():
+        if any(key in found.model_fields for found in _sections_in(field.annotation)):
+            return f" Did you mean {section}.{key}?"
+    return nearest(key, _keys_beside(location))
 
 
 def _keys_beside(location: Location) -> list[str]:
@@ -259,6 +308,8 @@ def dump_spec(spec: Spec) -> str:
     text = StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
-    yaml.dump(spec.model_dump(mode="json", exclude_none=True), text)
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    # A list of layers has dropout of its own, and is refused beside the backbone's.
+    idle: Any = {"model": {"dropout"}} if spec.model.layers is not None else None
+    yaml.dump(spec.model_dump(mode="json", exclude_none=True, exclude=idle), text)
     return text.getvalue()

@@ -6,7 +6,7 @@ from typing import Any
 
 from dlcli.spec import vocabulary
 from dlcli.spec.arguments import check_arguments
-from dlcli.spec.faults import Fault, Location, nearest
+from dlcli.spec.faults import Fault, Location, nearest, shown
 
 
 def read_optimizer(value: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -21,13 +21,17 @@ def read_optimizer(value: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def check_optimizer(value: str | dict[str, Any], location: Location) -> list[Fault]:
     """Every fault of `train.optimizer`."""
     if isinstance(value, dict) and len(value) != 1:
-        return [Fault(location, "must be a name, or a map with one name in it")]
+        what = f"must be a name, or a map with one name in it, got {shown(value)}"
+        return [Fault(location, what)]
     name, arguments = _parts(value)
     below = (*location, name) if isinstance(value, dict) else location
     entry = vocabulary.find(vocabulary.optimizers(), name)
     if entry is None:
         known = list(vocabulary.optimizers())
         return [Fault(below, f"is no optimizer: got {name!r}.{nearest(name, known)}")]
+    if arguments is not None and not isinstance(arguments, dict):
+        what = f"takes a map of arguments, got {shown(arguments)}"
+        return [Fault(below, f"{what}: its learning rate is train.learning_rate")]
     return check_arguments(entry, arguments, below)[1]
 
 

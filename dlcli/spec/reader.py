@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import StringIO
@@ -10,9 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from dlcli.errors import SpecError, UsageError
-from dlcli.spec.faults import Location
+from dlcli.spec.faults import Location, shown
 
 MAX_BYTES, MAX_DEPTH, MAX_NODES = 200_000, 32, 20_000
+_REMEDIES = {
+    r"found character '\\t'": "a tab: YAML is indented with spaces",
+    r"found character '(.)'": "a text cannot begin with {0}: quote it",
+    r'found duplicate key "(.*?)" with value': "the key {0} stands twice: leave one out",
+    r"found unknown escape": "a \\ begins an escape in double quotes: use single quotes",
+    r"found undefined alias '(.*)'": "the alias *{0} has no anchor &{0} above it",
+    r"found unexpected end of stream": "a quote is not closed",
+    r"another document": "a second document begins: a spec is one, without ---",
+    r"expected ',' or '(.)'": "a comma or the closing {0} is missing before this",
+    r"expected <block end>": "this does not line up: indent the keys of one map alike",
+    r"mapping values are not": "no key fits here: see the ':' and the indentation above, and "
+    "quote a text that holds ': '",
+    r"sequence entries are not": "no list begins here: give it a line of its own",
+    r"could not find expected ':'": "a key without ':' stands above this",
+}
+"""What the parser says (a regular expression), and how to mend it."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +62,19 @@ def read_spec_text(path: Path) -> SpecText:
         SpecError: if it is no YAML, holds a key twice, or is no map.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(
             f"cannot be read: {error.strerror}.", where=str(path), fix="Name a .yaml file."
         ) from error
     if len(content) > MAX_BYTES:
-        raise SpecError([f"{path}: {len(content):,} bytes are no spec; the limit is {MAX_BYTES:,}"])
+        raise SpecError([f"{path}: more than {MAX_BYTES:,} bytes are no spec: name another file"])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SpecError([f"{path}: this is no UTF-8 text (byte {error.start})"]) from error
+        what = f"this is no UTF-8 text (byte {error.start}): save it as UTF-8"
+        raise SpecError([f"{path}: {what}"]) from error
     return _parse(str(path), text)
 
 
@@ -68,8 +88,8 @@ def _parse(name: str, text: str) -> SpecText:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        problem = (error.problem or error.context or "this is no YAML").split("\n")[0]
-        raise SpecError([f"{place} {problem}"]) from error
+        problem = error.problem or error.context or "this is no YAML"
+        raise SpecError([f"{place} {_remedy(problem)}"]) from error
     except (YAMLError, ValueError, RecursionError) as error:
         said = str(error).strip() or type(error).__name__
         raise SpecError([f"{name}: this is no YAML ({said.splitlines()[0]})"]) from error
@@ -83,16 +103,30 @@ def _parse(name: str, text: str) -> SpecText:
             [f"{name}: anchors and aliases make this endless or huge: write it out"]
         ) from error
     if not isinstance(values, dict):
-        raise SpecError([f"{name}:1:1 a spec is a map of data, model and train, got {values!r}"])
+        what = f"a spec is a map of data, model, augment and train, got {shown(values)}"
+        raise SpecError([f"{name}:1:1 {what}"])
     return SpecText(name, values, lines)
 
 
+def _remedy(problem: str) -> str:
+    for pattern, words in _REMEDIES.items():
+        found = re.search(pattern, problem, re.DOTALL)
+        if found:
+            return words.format(*found.groups())
+    return problem.split("\n", maxsplit=1)[0]
+
+
 def _refuse_endless(name: str, events: Iterable[Any]) -> None:
-    """Ends early on what would take long: nesting without need, an alias inside its own anchor."""
+    """Ends early on what would take long (nesting without need, an alias inside its own anchor) and
+    on tags, which make of a value what no setting takes."""
     opened: list[str | None] = []
     for event in events:
         kind = type(event).__name__
         place = f"{name}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            short = tag.replace("tag:yaml.org,2002:", "!!")
+            raise SpecError([f"{place} a spec takes no tags, got {short}: write the value alone"])
         if kind in ("MappingStartEvent", "SequenceStartEvent"):
             opened.append(event.anchor)
             if len(opened) > MAX_DEPTH:
@@ -130,7 +164,7 @@ def _plain(node: Any, location: Location, lines: dict[Location, tuple[int, int]]
     for scalar in (bool, int, float, str):
         if isinstance(node, scalar):
             return scalar(node)
-    return node
+    return str(node) if isinstance(node, datetime.date) else node  # a folder may be named so
 
 
 def parse_value(text: str) -> Any:

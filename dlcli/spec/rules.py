@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,20 +36,38 @@ _NOT_YET: tuple[Location, ...] = (
 )
 
 
-def check_rules(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+def check_rules(
+    spec: Spec, given: set[Location], faulty: Collection[Location] = ()
+) -> Iterator[Fault]:
     """Every fault of a spec whose keys are valid each for itself.
 
-    `given` holds the locations that the file or an option set.
+    `given` holds the locations that the file or an option set; `faulty` what was left out as
+    wrong: nothing is said that might be otherwise were it right.
     """
-    yield from _check_model(spec, given)
+    sure_of_model = not any(location[0] == "model" for location in faulty)
+    if sure_of_model:
+        yield from _check_model(spec, given, _sure_of_pixels(faulty))
     if isinstance(spec.augment, list):
         yield from parse_augment(spec.augment, ("augment",))[1]
     yield from check_optimizer(spec.train.optimizer, ("train", "optimizer"))
-    yield from _without_effect(spec, given)
+    yield from _not_yet(spec)
+    if sure_of_model:
+        yield from _without_effect(spec, given)
 
 
-def _check_model(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+def _sure_of_pixels(faulty: Collection[Location]) -> bool:
+    """Whether the pictures' shape is what the spec says."""
+    elsewhere = ("folder", "resize", "split", "unreadable")
+    return all(
+        location[0] != "data" or (len(location) > 1 and location[1] in elsewhere)
+        for location in faulty
+    )
+
+
+def _check_model(spec: Spec, given: set[Location], sure_of_pixels: bool) -> Iterator[Fault]:
     if spec.model.layers is None:
+        if LAYERS in given:
+            yield Fault(LAYERS, "is empty: list layers, or leave the key out for a backbone")
         yield from _check_backbone(spec)
         return
     if ("model", "backbone") in given:
@@ -63,22 +81,27 @@ def _check_model(spec: Spec, given: set[Location]) -> Iterator[Fault]:
         yield Fault(LAYERS, "must hold a layer")
     elif not faults:
         channels = 3 if spec.data.color == "rgb" else 1
-        yield from check_shapes(network, (*spec.data.image_size, channels), LAYERS)
+        if sure_of_pixels:
+            yield from check_shapes(network, (*spec.data.image_size, channels), LAYERS)
         yield from _check_end(network)
 
 
 def _check_backbone(spec: Spec) -> Iterator[Fault]:
-    name, known = spec.model.backbone or "", least_image_sizes()
+    name, known = spec.model.backbone, least_image_sizes()
+    if name is None:
+        yield Fault(("model", "backbone"), "is empty: name one (see dlcli models), or give layers")
+        return
     if name not in known:
-        what = f"must be a backbone, got {shown(name)}.{nearest(name, list(known))}"
-        yield Fault(("model", "backbone"), what)
+        hint = nearest(name, list(known))
+        fix = hint if "Did you mean" in hint else " See all: dlcli models"
+        yield Fault(("model", "backbone"), f"must be a backbone, got {shown(name)}.{fix}")
         return
     least = known[name]
     if min(spec.data.image_size) < least:
         what = f"must be {least} or more for {name}, got {min(spec.data.image_size)}"
         yield Fault(("data", "image_size"), what)
     if spec.data.color == "grayscale":
-        what = f"cannot be grayscale for {name}, which sees colours: grey pictures are read as rgb"
+        what = f"must be rgb for {name}, got 'grayscale': grey pictures are read as rgb there"
         yield Fault(("data", "color"), what)
 
 
@@ -95,7 +118,7 @@ def _check_end(network: Network) -> Iterator[Fault]:
     yield Fault(last.location, what)
 
 
-def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+def _not_yet(spec: Spec) -> Iterator[Fault]:
     for location in _NOT_YET:
         if _differs(spec, location):
             what = f"is not supported by this version yet: leave it {_default(location)}"
@@ -106,6 +129,9 @@ def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     if spec.train.schedule not in ("cosine", "constant"):
         what = "is not supported by this version yet: use cosine or constant"
         yield Fault(("train", "schedule"), what)
+
+
+def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     if spec.trains_head_only:
         yield from _idle_beside_a_head(spec)
     elif spec.model.layers is not None and ("model", "dropout") in given:
@@ -116,15 +142,13 @@ def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
 def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
     """A head on frozen features is fitted to convergence: it knows no epochs and no dropout."""
     for location in _NEEDS_TRAINING:
-        if _differs(spec, location) and location != ("train", "schedule"):
+        is_known = location != ("train", "schedule") or spec.train.schedule == "constant"
+        if is_known and _differs(spec, location):
             what = (
                 "has no effect where only a head is trained, which is fitted to convergence; "
                 "it has with model.layers or model.weights: random"
             )
             yield Fault(location, what)
-    if spec.train.schedule == "constant":
-        what = "has no effect where only a head is trained, which is fitted to convergence"
-        yield Fault(("train", "schedule"), what)
     if isinstance(spec.augment, list):
         what = (
             "has no effect where only a head is trained: say auto or none there (auto adds mirror "

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dlcli.spec import vocabulary
+from dlcli.spec.axes import check_axes
 from dlcli.spec.faults import Fault, Location
 from dlcli.spec.layers import LayerNode, Network, Node
 from dlcli.spec.walk import MisfitError, Shape, walk
@@ -18,6 +20,7 @@ PIXELS, PROBABILITIES = "pixels", "probabilities"
 """The names of the layers that dlcli adds: the input and the classifier."""
 
 _AXES = {1: "(features,)", 2: "(steps, features)", 3: "(height, width, channels)"}
+_LIKE = {2: "equal steps", 3: "equal heights and widths"}
 _FLAT = "put flatten or global_average_pooling2d before it"
 
 
@@ -49,8 +52,11 @@ def check_shapes(network: Network, shape: Shape, location: Location) -> list[Fau
     if end is None or len(end) == 1:
         return []
     fix = "end with flatten or global_average_pooling2d" if len(end) == 3 else "end with flatten"
+    takes = "the classifier takes (features,)"
+    if not network.has_head:
+        takes, fix = "probabilities are (classes,)", f"put {fix.removeprefix('end with ')} before"
     last = (*location, len(network.nodes) - 1)
-    return [Fault(last, f"leaves {end}, and the classifier takes (features,): {fix}")]
+    return [Fault(last, f"leaves {end}, and {takes}: {fix}")]
 
 
 class _Shapes:
@@ -60,22 +66,32 @@ class _Shapes:
         self._names = {PIXELS, PROBABILITIES}
 
     def layer(self, node: LayerNode, name: str, x: Shape) -> Shape:
-        if name in self._names:
-            raise MisfitError(node.place, f"must have another name: {name!r} is taken")
-        self._names.add(name)
+        self._take(name, (*node.place, "name") if "name" in node.arguments else node.place)
         _require_rank(node, x)
         kind = node.entry.name
+        check_axes(node, x)
         shape = x if _keeps_shape(kind) else _rule_for(kind)(_Layer(node, x))
         if min(shape, default=1) < 1:
             raise MisfitError(node.place, f"leaves nothing: {x} becomes {shape}")
         return shape
 
-    def merge(self, node: Node, how: str, name: str, inputs: Sequence[Shape]) -> Shape:  # noqa: ARG002
+    def _take(self, name: str, place: Location) -> None:
+        if name in self._names:
+            what = "must be another one"
+            if place[-1] != "name":
+                what = "gets its name from its place, and another layer has it"
+            raise MisfitError(place, f"{what}: {name!r} is taken")
+        self._names.add(name)
+
+    def merge(self, node: Node, how: str, name: str, inputs: Sequence[Shape]) -> Shape:
+        self._take(name, node.location)
         first, *others = inputs
         for other in others:
             fits = other == first if how == "add" else other[:-1] == first[:-1]
             if not fits:
-                asked = "equal shapes" if how == "add" else "equal heights and widths"
+                asked = "equal shapes" if how == "add" else _LIKE.get(len(first), "equal shapes")
+                if len(first) != len(other):
+                    asked = "as many axes from each branch"
                 raise MisfitError(
                     node.location, f"joins {first} and {other}, and {how} needs {asked}"
                 )
@@ -83,12 +99,14 @@ class _Shapes:
 
     def project(
         self,
-        node: Node,  # noqa: ARG002
-        name: str,  # noqa: ARG002
+        node: Node,
+        name: str,
         x: Shape,
         strides: tuple[int, int],
         filters: int,
     ) -> Shape:
+        self._take(f"{name}_conv", node.location)
+        self._take(f"{name}_bn", node.location)
         return -(-x[0] // strides[0]), -(-x[1] // strides[1]), filters
 
     def shape(self, x: Shape) -> Shape:
@@ -104,16 +122,15 @@ class _Layer:
 
     def get(self, name: str) -> Any:
         """An argument, or its default."""
-        given = self.node.arguments
-        return given[name] if name in given else self.node.entry.arguments[name].default
+        return self.node.get(name)
 
     def each(self, name: str) -> tuple[int, ...]:
         """An argument as one number for each axis but the last."""
         value, axes = self.get(name), len(self.shape) - 1
         return tuple(value) if isinstance(value, list | tuple) else (value,) * axes
 
-    def misfit(self, takes: str) -> MisfitError:
-        return MisfitError(self.node.place, f"takes {takes}, got {self.shape}")
+    def misfit(self, takes: str, fix: str) -> MisfitError:
+        return MisfitError(self.node.place, f"takes {takes}, got {self.shape}: {fix}")
 
 
 def _require_rank(node: LayerNode, shape: Shape) -> None:
@@ -124,7 +141,14 @@ def _require_rank(node: LayerNode, shape: Shape) -> None:
     if rank in ranks:
         return
     takes = " or ".join(_AXES[each] for each in ranks if each in _AXES)
-    fix = f": {_FLAT}" if rank == 3 and 1 in ranks else ""
+    for_pictures = kind.removesuffix("1d") + "2d"
+    fix = ""
+    if rank == 3 and 1 in ranks:
+        fix = f": {_FLAT}"
+    elif rank == 3 and for_pictures in vocabulary.layers():
+        fix = f": use {for_pictures}"
+    elif 3 in ranks:
+        fix = ": put it before what flattens"
     raise MisfitError(node.place, f"takes {takes}, got {shape}{fix}")
 
 
@@ -135,7 +159,9 @@ _KEEPING = frozenset(
 
 
 def _keeps_shape(kind: str) -> bool:
-    return kind in _KEEPING or kind.endswith(("normalization", "dropout")) or "gaussian" in kind
+    if kind in _KEEPING or kind.endswith("normalization"):
+        return True
+    return "dropout" in kind or "gaussian" in kind
 
 
 def _rule_for(kind: str) -> Callable[[_Layer], Shape]:
@@ -149,13 +175,17 @@ def _unknown(layer: _Layer) -> Shape:
     raise _UnknownShapeError(layer.node.entry.name)
 
 
+def _pixels(sizes: Sequence[int]) -> str:
+    return f"{' x '.join(map(str, sizes))} pixels" if len(sizes) > 1 else f"{sizes[0]} steps"
+
+
 def _window(layer: _Layer, sizes: Sequence[int], strides: Sequence[int]) -> list[int]:
     """The heights and widths that a sliding window leaves."""
     same = layer.get("padding") in ("same", "causal")
     ends = []
     for length, size, stride in zip(layer.shape, sizes, strides, strict=False):
         if not same and size > length:
-            raise layer.misfit(f"at least {tuple(sizes)} pixels")
+            raise layer.misfit(f"at least {_pixels(sizes)}", "use padding: same or shrink less")
         ends.append(-(-length // stride) if same else (length - size) // stride + 1)
     return ends
 
@@ -169,7 +199,8 @@ def _convolution(layer: _Layer) -> list[int]:
 def _conv(layer: _Layer) -> Shape:
     groups = layer.get("groups")
     if layer.shape[-1] % groups:
-        raise layer.misfit(f"channels that {groups} groups divide")
+        what = f"must divide the channels, which are {layer.shape[-1]} here, got {groups}"
+        raise MisfitError((*layer.node.place, "groups"), what)
     return (*_convolution(layer), layer.get("filters"))
 
 
@@ -182,16 +213,16 @@ def _depthwise_conv(layer: _Layer) -> Shape:
 
 
 def _conv_transpose(layer: _Layer) -> Shape:
-    """Keras' rule where nothing unusual is asked for."""
-    if layer.get("output_padding") is not None or set(layer.each("dilation_rate")) != {1}:
-        return _unknown(layer)
-    same = layer.get("padding") == "same"
-    ends = [
-        length * stride if same else (length - 1) * stride + max(size, stride)
-        for length, size, stride in zip(
-            layer.shape, layer.each("kernel_size"), layer.each("strides"), strict=False
-        )
-    ]
+    same, beyond = layer.get("padding") == "same", layer.get("output_padding")
+    axes = zip(layer.shape, layer.each("kernel_size"), layer.each("strides"), strict=False)
+    ends = []
+    for axis, (length, size, stride) in enumerate(axes):
+        if beyond is None:
+            end = length * stride if same else (length - 1) * stride + max(size, stride)
+        else:
+            window = size % 2 if same else size
+            end = (length - 1) * stride + window + layer.each("output_padding")[axis]
+        ends.append(end)
     return (*ends, layer.get("filters"))
 
 
@@ -214,6 +245,11 @@ def _dense(layer: _Layer) -> Shape:
     return (*layer.shape[:-1], layer.get("units"))
 
 
+def _recurrent(layer: _Layer) -> Shape:
+    steps = layer.shape[:1] if layer.get("return_sequences") else ()
+    return (*steps, layer.get("units"))
+
+
 def _flatten(layer: _Layer) -> Shape:
     return (math.prod(layer.shape),)
 
@@ -224,14 +260,17 @@ def _reshape(layer: _Layer) -> Shape:
     if target.count(-1) == 1 and known > 0 and total % known == 0:
         target[target.index(-1)] = total // known
     if math.prod(target) != total or min(target) < 1:
-        raise layer.misfit(f"{total:,} numbers into {tuple(layer.get('target_shape'))}")
+        into = tuple(layer.get("target_shape"))
+        fix = f"its sides multiplied must give {total:,}"
+        raise MisfitError(layer.node.place, f"cannot make {into} of {layer.shape}: {fix}")
     return tuple(target)
 
 
 def _permute(layer: _Layer) -> Shape:
     order = layer.get("dims")
     if sorted(order) != list(range(1, len(layer.shape) + 1)):
-        raise layer.misfit(f"as many axes as {tuple(order)} names")
+        fix = f"name each axis from 1 to {len(layer.shape)} once"
+        raise layer.misfit(f"as many axes as {tuple(order)} names", fix)
     return tuple(layer.shape[axis - 1] for axis in order)
 
 
@@ -257,7 +296,8 @@ def _zero_padding(layer: _Layer) -> Shape:
 def _cropping(layer: _Layer) -> Shape:
     edges = _edges(layer, "cropping")
     if any(edge >= length for length, edge in zip(layer.shape, edges, strict=False)):
-        raise layer.misfit(f"more than {tuple(edges)} pixels")
+        what = f"crops {tuple(edges)} pixels of {layer.shape}, which leaves nothing: crop less"
+        raise MisfitError(layer.node.place, what)
     lengths = (length - edge for length, edge in zip(layer.shape, edges, strict=False))
     return (*lengths, layer.shape[-1])
 
@@ -277,10 +317,13 @@ _RULES: dict[str, Callable[[_Layer], Shape]] = {
     "center_crop": _sized,
     "dense": _dense,
     "flatten": _flatten,
+    "gru": _recurrent,
+    "lstm": _recurrent,
     "permute": _permute,
     "repeat_vector": _repeat_vector,
     "reshape": _reshape,
     "resizing": _sized,
+    "simple_rnn": _recurrent,
 }
 _FAMILIES: dict[str, Callable[[_Layer], Shape]] = {
     "adaptive_average_pooling": _adaptive_pooling,

@@ -103,25 +103,31 @@ def _residual(node: ResidualNode, x: T, algebra: Algebra[T], way: _Way) -> T:
     end = _walk(node.layers, x, algebra, way)
     before, after = algebra.shape(x), algebra.shape(end)
     differs = before != after
-    if node.shortcut == "conv" or (node.shortcut == "auto" and differs):
+    if differs or node.shortcut == "conv":
         strides = _strides(node, before, after)
+        if node.shortcut == "identity":
+            raise MisfitError(
+                node.location,
+                f"adds {after} to {before}, and an identity shortcut needs equal shapes: "
+                "say shortcut: conv",
+            )
         x = algebra.project(node, way.name("shortcut"), x, strides, after[-1])
-    elif differs:
-        raise MisfitError(
-            node.location,
-            f"adds {after} to {before}, and an identity shortcut needs equal shapes: "
-            "say shortcut: conv",
-        )
     return algebra.merge(node, "add", way.name("add"), [end, x])
 
 
 def _strides(node: ResidualNode, before: Shape, after: Shape) -> tuple[int, int]:
     """The strides of a 1x1 convolution that brings `before` to the size of `after`."""
-    if len(before) == len(after) == 3:
-        rows, columns = (_stride(before[axis], after[axis]) for axis in (0, 1))
-        if rows and columns:
-            return rows, columns
-    raise MisfitError(node.location, f"adds {after} to {before}: no shortcut brings these together")
+    adds = f"adds {after} to {before}"
+    if not len(before) == len(after) == 3:
+        what = f"{adds}: a shortcut: conv takes (height, width, channels)"
+        if before != after:
+            what = f"{adds}: no shortcut brings these together, its layers must keep the shape"
+        raise MisfitError(node.location, what)
+    rows, columns = (_stride(before[axis], after[axis]) for axis in (0, 1))
+    if rows and columns:
+        return rows, columns
+    fix = "use padding: same inside, and strides to shrink"
+    raise MisfitError(node.location, f"{adds}: no shortcut brings these together: {fix}")
 
 
 def _stride(full: int, wanted: int) -> int | None:

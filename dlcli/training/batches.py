@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 import numpy as np
@@ -27,7 +28,7 @@ class Batches:
     @property
     def num_images(self) -> int:
         """The pictures of the split."""
-        return len(self.dataset.rows(self.split))
+        return len(self._rows)
 
     @property
     def num_batches(self) -> int:
@@ -36,21 +37,31 @@ class Batches:
 
     def shuffled(self, seed: int) -> Iterator[Batch]:
         """Epoch after epoch without end, each in an order of its own."""
-        rows = self.dataset.rows(self.split)
-        orders = (np.random.default_rng((seed, epoch)).permutation(rows) for epoch in count())
-        return in_order(self._read, self._chunks(orders), 1)
+        orders = (
+            np.random.default_rng((seed, epoch)).permutation(self.num_images) for epoch in count()
+        )
+        chunks = (
+            order[start : start + self.batch_size]
+            for order in orders
+            for start in range(0, len(order), self.batch_size)
+        )
+        return in_order(self._read, chunks, 1)
 
     def in_turn(self, number: int) -> Batch:
         """Batch `number` of an epoch in the order of the index."""
         start = number * self.batch_size
-        return self._read(self.dataset.rows(self.split)[start : start + self.batch_size])
+        return self._read(np.arange(start, min(start + self.batch_size, self.num_images)))
 
-    def _chunks(self, orders: Iterator[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
-        for rows in orders:
-            for start in range(0, len(rows), self.batch_size):
-                yield rows[start : start + self.batch_size]
+    def _read(self, places: NDArray[np.int64]) -> Batch:
+        """The pictures at these places within the split."""
+        pixels = self.dataset.store.read(self._rows[places].tolist())
+        return pixels, self._one_hot[places]
 
-    def _read(self, rows: NDArray[np.int64]) -> Batch:
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        return self.dataset.rows(self.split)
+
+    @cached_property
+    def _one_hot(self) -> NDArray[np.float32]:
         num_classes = len(self.dataset.class_names)
-        labels = self.dataset.labels(rows)
-        return self.dataset.store.read(rows.tolist()), np.eye(num_classes, dtype=np.float32)[labels]
+        return np.eye(num_classes, dtype=np.float32)[self.dataset.labels(self._rows)]

@@ -18,7 +18,10 @@ from dlcli.training.stages import Stage
 from dlcli.training.trained import HistoryRow
 
 _WARM_UP_SHARE = 0.05
-_FIRST_RATE_SHARE = 0.1
+_FIRST_RATE_SHARE = 0.01
+_NEVER_DECAYED = ("bias", "beta", "gamma")
+"""Weight decay is for what multiplies: biases and normalization are left out, as is usual."""
+
 
 
 def fit_model(  # noqa: PLR0917
@@ -130,10 +133,12 @@ def make_optimizer(spec: TrainSpec, stage: Stage, num_steps: int) -> Any:
             warmup_steps=warm_up,
         )
     try:
-        return getattr(keras.optimizers, kind)(learning_rate=rate, **arguments)
+        optimizer = getattr(keras.optimizers, kind)(learning_rate=rate, **arguments)
     except (ValueError, TypeError) as error:
         what = f"is refused by Keras: {first_line(error)}"
         raise MisfitError(("train", "optimizer"), what) from error
+    optimizer.exclude_from_weight_decay(var_names=list(_NEVER_DECAYED))
+    return optimizer
 
 
 def _history_rows(

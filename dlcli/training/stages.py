@@ -11,7 +11,7 @@ from dlcli.spec.schema import Spec
 SMALL_PIXELS = 64
 """Pictures up to this size are trained in larger batches, and moved rather than turned."""
 
-_BATCH_SIZE, _LARGE_BATCH_SIZE = 32, 128
+_BATCH_SIZE, _LARGE_BATCH_SIZE = 32, 64
 _LEARNING_RATE = 1e-3
 _FEWEST_BATCHES = 20
 
@@ -68,7 +68,12 @@ def _auto_batch_size(image_size: tuple[int, int], num_train: int) -> int:
 
 def _auto_augment(image_size: tuple[int, int]) -> Augmentations:
     """What leaves the class of nearly every picture alone."""
-    shift = {"height_factor": 0.08, "width_factor": 0.08, "fill_mode": "nearest"}
+    shift = {
+        "height_factor": 0.05,
+        "width_factor": 0.05,
+        "fill_mode": "nearest",
+        "interpolation": "nearest",
+    }
     augment: Augmentations = [{"random_flip": "horizontal"}, {"random_translation": shift}]
     if max(image_size) > SMALL_PIXELS:
         augment += [{"random_rotation": 0.04}, {"random_zoom": 0.15}]

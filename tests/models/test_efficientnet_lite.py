@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from dlcli import backend
-from dlcli.models.registry import BACKBONES
+from dlcli.models.bundled_weights import read_tensors
+from dlcli.models.registry import BACKBONES, LiteNetwork, PackagedWeights
+
+LITE = [name for name, one in BACKBONES.items() if isinstance(one.network, LiteNetwork)]
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +28,23 @@ def body(lite: Any) -> Any:
     return lite.build_body("efficientnet-lite0", (64, 64))
 
 
-@pytest.mark.parametrize("name", BACKBONES)
-def test_a_body_has_as_many_parameters_as_are_registered(lite: Any, name: str) -> None:
+@pytest.mark.parametrize("name", LITE)
+def test_the_packaged_weights_fit_a_body_that_is_as_large_as_registered(
+    lite: Any, name: str
+) -> None:
     backbone = BACKBONES[name]
-    body = lite.build_body(name, (64, 64), width=backbone.width, depth=backbone.depth)
+    weights, network = backbone.weights, backbone.network
+    assert isinstance(weights, PackagedWeights)
+    assert isinstance(network, LiteNetwork)
+    body = lite.build_body(name, (64, 64), width=network.width, depth=network.depth)
     assert body.count_params() == backbone.parameters
     assert body.output_shape == (None, backbone.num_features)
+    if not backbone.are_weights_here():
+        pytest.skip(f"the weights of {name} are not installed")
+    tensors = read_tensors(backbone.weights_path(), weights.sha256, weights.package)
+    used = [key for key in tensors if not key.startswith("_fc.") and "num_batches" not in key]
+    assert sum(tensors[key].size for key in used) == backbone.parameters
+    lite.set_weights(body, tensors)
 
 
 def test_lite0_has_3_413_024_parameters(body: Any) -> None:

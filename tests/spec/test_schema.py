@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
-from dlcli.spec.schema import LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE, DataSpec, Spec, SplitSpec
+from dlcli.spec.schema import (
+    LEAST_IMAGE_SIZE,
+    MOST_IMAGE_SIZE,
+    DataSpec,
+    ModelSpec,
+    Spec,
+    SplitSpec,
+    TrainSpec,
+)
+
+DEFAULTS = {
+    "data": {
+        "folder": None,
+        "image_size": (224, 224),
+        "resize": "crop",
+        "color": "rgb",
+        "split": {"val": 0.15, "test": 0.15, "seed": 0},
+        "unreadable": "skip",
+    },
+    "model": {
+        "backbone": "efficientnet-lite0",
+        "weights": "imagenet",
+        "body": "float32",
+        "dropout": 0.2,
+        "layers": None,
+    },
+    "augment": "auto",
+    "train": {
+        "effort": "quick",
+        "stages": "auto",
+        "epochs": 30,
+        "batch_size": "auto",
+        "optimizer": "adamw",
+        "learning_rate": "auto",
+        "schedule": "cosine",
+        "loss": "cross_entropy",
+        "label_smoothing": 0.1,
+        "class_weights": "none",
+        "mix": "none",
+        "early_stopping": {"monitor": "val_loss", "patience": 5},
+        "ema": "none",
+        "precision": "auto",
+        "seed": 0,
+        "max_time": "none",
+    },
+}
 
 
 def test_every_key_has_the_default_that_is_documented() -> None:
-    assert Spec().model_dump() == {
-        "data": {
-            "folder": None,
-            "image_size": (224, 224),
-            "resize": "crop",
-            "split": {"val": 0.15, "test": 0.15, "seed": 0},
-            "unreadable": "skip",
-        },
-        "model": {"backbone": "efficientnet-lite0", "weights": "imagenet"},
-        "train": {"effort": "quick"},
-    }
+    assert Spec().model_dump() == DEFAULTS
+
+
+def test_the_defaults_are_valid_themselves() -> None:
+    given = {**DEFAULTS, "data": {**DEFAULTS["data"], "image_size": [224, 224]}}  # type: ignore[dict-item]
+    assert Spec.model_validate(given) == Spec()
 
 
 @pytest.mark.parametrize(
@@ -27,7 +69,7 @@ def test_every_key_has_the_default_that_is_documented() -> None:
     [
         (224, (224, 224)),
         ([96, 128], (96, 128)),
-        (LEAST_IMAGE_SIZE, (32, 32)),
+        (LEAST_IMAGE_SIZE, (8, 8)),
         (MOST_IMAGE_SIZE, (1024, 1024)),
     ],
 )
@@ -38,10 +80,10 @@ def test_one_number_is_a_square_and_two_are_height_and_width(
 
 
 @pytest.mark.parametrize(
-    "given", [31, 1025, 0, -224, 224.0, "224", True, None, [224], [1, 2, 3], [64, 2000], {"a": 1}]
+    "given", [7, 1025, 0, -224, 224.0, "224", True, None, [224], [1, 2, 3], [64, 2000], {"a": 1}]
 )
 def test_an_impossible_image_size_is_refused(given: object) -> None:
-    with pytest.raises(ValidationError, match=r"32-1024, got"):
+    with pytest.raises(ValidationError, match=r"8-1024, got"):
         DataSpec.model_validate({"image_size": given})
 
 
@@ -59,6 +101,93 @@ def test_a_split_without_test_is_allowed() -> None:
 def test_a_share_of_val_lies_between_0_and_1(val: object) -> None:
     with pytest.raises(ValidationError, match="val"):
         SplitSpec.model_validate({"val": val})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 1},
+        {"epochs": 100_000},
+        {"batch_size": 1},
+        {"learning_rate": 1e-3},
+        {"learning_rate": 1},
+        {"label_smoothing": 0},
+        {"optimizer": {"sgd": {"momentum": 0.9}}},
+        {"schedule": "one_cycle"},
+        {"schedule": {"exponential": {"decay_rate": 1}}},
+        {"loss": {"focal": {"gamma": 0}}},
+        {"loss": {"focal": {}}},
+        {"class_weights": "balanced"},
+        {"class_weights": {"no": 2.0, "yes": 1}},
+        {"mix": {"mixup": 0.2}},
+        {"mix": {"cutmix": 1}},
+        {"early_stopping": "none"},
+        {"early_stopping": {"monitor": "val_accuracy"}},
+        {"ema": 0.999},
+        {"max_time": "10m"},
+        {"max_time": "1h30m"},
+        {"max_time": "1.5h"},
+        {"stages": [{"trainable": "head"}]},
+        {"stages": [{"trainable": {"last": 3}, "epochs": 2, "learning_rate": 1e-4}]},
+        {"stages": [{"trainable": "all", "learning_rate": "auto"}]},
+    ],
+    ids=str,
+)
+def test_what_train_takes(given: dict[str, Any]) -> None:
+    (key,) = given
+    found = TrainSpec.model_validate(given).model_dump()[key]
+    assert found == given[key] or isinstance(found, dict | list)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": True},
+        {"epochs": 2.0},
+        {"epochs": "3"},
+        {"epochs": None},
+        {"batch_size": 0},
+        {"batch_size": True},
+        {"learning_rate": float("nan")},
+        {"learning_rate": True},
+        {"learning_rate": "1e-3"},
+        {"label_smoothing": 1},
+        {"class_weights": {"no": 0}},
+        {"class_weights": {"no": float("inf")}},
+        {"mix": {}},
+        {"mix": {"mixup": 0.2, "cutmix": 0.2}},
+        {"ema": 0},
+        {"ema": True},
+        {"max_time": "10"},
+        {"max_time": "m"},
+        {"max_time": 10},
+        {"stages": []},
+        {"stages": [{}]},
+        {"stages": [{"trainable": {"last": 0}}]},
+        {"stages": [{"trainable": {"last": 1, "first": 1}}]},
+        {"seed": -1},
+        {"seed": 2**32},
+    ],
+    ids=str,
+)
+def test_what_train_does_not_take(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        TrainSpec.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("model", "head_only"),
+    [
+        ({}, True),
+        ({"weights": "a-run"}, True),
+        ({"weights": "random"}, False),
+        ({"layers": ["flatten"]}, False),
+    ],
+)
+def test_a_backbone_that_begins_trained_is_left_as_it_is(
+    model: dict[str, Any], head_only: bool
+) -> None:
+    assert Spec(model=ModelSpec.model_validate(model)).trains_head_only is head_only
 
 
 def test_a_spec_cannot_be_changed() -> None:

@@ -30,7 +30,7 @@ def test_from_nothing_all_layers_are_trained_whatever_the_effort(effort: str) ->
 
 @pytest.mark.parametrize(
     ("size", "num_train", "batch_size"),
-    [(28, 50_000, 128), (64, 2_560, 128), (28, 1_000, 32), (28, 100, 8), (224, 50_000, 32),
+    [(28, 50_000, 64), (64, 1_280, 64), (28, 1_000, 32), (28, 100, 8), (224, 50_000, 32),
      (224, 200, 8), (28, 3, 8)],
 )  # fmt: skip
 def test_the_batch_size_follows_the_size_of_the_set_and_of_the_pictures(
