@@ -55,6 +55,7 @@ DOORS = {
     "sklearn": {"metrics", "training"},
     "scipy": {"metrics"},
     "PIL": {"data"},
+    "h5py": {"models"},
 }
 MODULES = sorted((ROOT / "dlcli").rglob("*.py"))
 

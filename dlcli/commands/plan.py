@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,10 +174,12 @@ def _find_start(source: SpecSource, runs_folder: Path) -> Start:
     try:
         folder = find_run(str(path), runs_folder)
     except UsageError as error:
+        near = difflib.get_close_matches(named, (IMAGENET, RANDOM), 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(
             "there is no such run.",
             where=f"model.weights {named}",
-            fix="Name a run, a .keras or .weights.h5 file, imagenet or random.",
+            fix=f"{hint}Name a run, a .keras or .weights.h5 file, imagenet or random.",
         ) from error
     return Start(str(folder.resolve()), run=open_artifact(model_folder(folder)))
 

@@ -24,6 +24,7 @@ from pydantic import (
 from dlcli.spec.faults import shown
 
 LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE = 8, 1024
+MOST_LEARNING_RATE, MOST_BATCH_SIZE = 1e6, 65_536
 DEFAULT_BACKBONE = "efficientnet-lite0"
 TAGS = (WORD, OTHER) = ("<word>", "<map or list>")
 """Where a setting may be a word or something else pydantic puts one of these into locations."""
@@ -45,23 +46,26 @@ ImageSize = Annotated[tuple[int, int], BeforeValidator(_height_and_width)]
 """(height, width) in pixels; one number means a square."""
 
 
-def _word_or(word: str, kind: str, is_valid: Callable[[Any], bool]) -> BeforeValidator:
-    """Lets `word` pass, and a value of the `kind` that `is_valid` knows."""
+def _word_or(
+    words: str | tuple[str, ...], kind: str, is_valid: Callable[[Any], bool]
+) -> BeforeValidator:
+    """Lets a word pass, and a value of the `kind` that `is_valid` knows."""
+    known = (words,) if isinstance(words, str) else words
 
     def check(value: Any) -> Any:
-        if value == word or is_valid(value):
+        if value in known or is_valid(value):
             return value
-        raise ValueError(f"must be {word} or {kind}, got {shown(value)}")
+        raise ValueError(f"must be {', '.join(known)} or {kind}, got {shown(value)}")
 
     return BeforeValidator(check)
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 1
+    return type(value) is int and 1 <= value <= MOST_BATCH_SIZE
 
 
 def _is_rate(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < 1e6
+    return type(value) in (int, float) and 0 < value <= MOST_LEARNING_RATE
 
 
 def _is_momentum(value: Any) -> bool:
@@ -72,6 +76,18 @@ def _is_duration(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"(\d+(\.\d+)?[hms])+", value))
 
 
+def _is_last(value: Any) -> bool:
+    return isinstance(value, dict) and list(value) == ["last"] and _is_count(value["last"])
+
+
+LearningRate = Annotated[
+    float | Literal["auto"],
+    _word_or("auto", f"a number above 0 and up to {MOST_LEARNING_RATE:,.0f}", _is_rate),
+]
+BatchSize = Annotated[
+    int | Literal["auto"],
+    _word_or("auto", f"a whole number from 1 to {MOST_BATCH_SIZE:,}", _is_count),
+]
 _WORD_OR_NOT = Discriminator(lambda value: WORD if isinstance(value, str) else OTHER)
 
 
@@ -128,21 +144,10 @@ class StageSpec(_Section):
 
     trainable: Annotated[
         Literal["head", "all"] | dict[Literal["last"], Annotated[int, Field(ge=1)]],
-        _word_or(
-            "head",
-            "all or {last: N}",
-            lambda value: (
-                value == "all"
-                or (
-                    isinstance(value, dict) and list(value) == ["last"] and _is_count(value["last"])
-                )
-            ),
-        ),
+        _word_or(("head", "all"), "{last: N}", _is_last),
     ]
     epochs: int = Field(10, ge=1, le=100_000)
-    learning_rate: Annotated[
-        float | Literal["auto"], _word_or("auto", "a number above 0", _is_rate)
-    ] = "auto"
+    learning_rate: LearningRate = "auto"
 
 
 class _ExponentialSpec(_Section):
@@ -199,16 +204,12 @@ class TrainSpec(_Section):
         _WORD_OR_NOT,
     ] = "auto"
     epochs: int = Field(30, ge=1, le=100_000)
-    batch_size: Annotated[
-        int | Literal["auto"], _word_or("auto", "a whole number of 1 or more", _is_count)
-    ] = "auto"
+    batch_size: BatchSize = "auto"
     optimizer: Annotated[
         Annotated[str, Tag(WORD)] | Annotated[dict[str, Any], Tag(OTHER)], _WORD_OR_NOT
     ] = "adamw"
     """A Keras optimizer's name, or a map of it: {sgd: {momentum: 0.9, nesterov: true}}."""
-    learning_rate: Annotated[
-        float | Literal["auto"], _word_or("auto", "a number above 0", _is_rate)
-    ] = "auto"
+    learning_rate: LearningRate = "auto"
     schedule: Annotated[
         Annotated[Literal["cosine", "constant", "one_cycle"], Tag(WORD)]
         | Annotated[_ScheduleMap, Tag(OTHER)],

@@ -23,7 +23,6 @@ _NEVER_DECAYED = ("bias", "beta", "gamma")
 """Weight decay is for what multiplies: biases and normalization are left out, as is usual."""
 
 
-
 def fit_model(  # noqa: PLR0917
     model: Model,
     augmentation: Sequence[Any],
