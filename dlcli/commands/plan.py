@@ -212,7 +212,7 @@ def _fitted(source: SpecSource, start: Start) -> Spec:
     if faults:
         raise source.error(*faults)
     data = spec.data.model_copy(update=taken)
-    model = spec.model.model_copy(update={"backbone": backbone or spec.model.backbone})
+    model = spec.model.model_copy(update={"backbone": backbone})
     return spec.model_copy(update={"data": data, "model": model})
 
 
@@ -290,10 +290,17 @@ def _load_start(
             )
     if file is None:
         return
-    same_classes = start.run is not None and start.run.class_names == class_names
-    if same_classes:
+    if start.run is not None and _holds_head(start.run, class_names):
         load_weights(network.model, file)
         reporter.report(Said(f"all layers begin with the weights of {start.name}"))
     else:
         load_weights(network.body, file)
         reporter.report(Said(f"the body begins with the weights of {start.name}; the head is new"))
+
+
+def _holds_head(run: Artifact, class_names: tuple[str, ...]) -> bool:
+    """Whether the network in a run ends with the head for these classes; beside a head that was
+    trained alone lies the network that its body is from, with a head of its own."""
+    from dlcli.artifact import NETWORK
+
+    return NETWORK in run.sha256s and run.class_names == class_names

@@ -177,7 +177,8 @@ def _introduce(plan: Plan, reporter: Reporter) -> None:
     from dlcli.training.stages import describe_plan
 
     height, width = plan.spec.data.image_size
-    name = plan.spec.model.backbone or "the layers of the spec"
+    alone = "an earlier body" if plan.spec.trains_head_only else "the layers of the spec"
+    name = plan.spec.model.backbone or alone
     begin = _BEGINNINGS.get(plan.start.name, f"weights of {plan.start.name}")
     color = "" if plan.spec.data.color == "rgb" else ", grey"
     threads = num_threads()
