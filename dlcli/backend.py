@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from dlcli.processor import silenced_stderr
+from dlcli import processor
 
 if TYPE_CHECKING:
     keras: Any
@@ -37,9 +37,10 @@ def prepare(*, seed: int = 0) -> None:
         if _prepared["choice"] != choice:
             raise RuntimeError(f"Keras already runs with {_prepared['choice']}, not {choice}")
         return
+    processor.keep_freed_memory()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with _own_keras_home(), silenced_stderr():
+    with _own_keras_home(), processor.silenced_stderr():
         import keras
         import tensorflow
     keras.utils.set_random_seed(seed)

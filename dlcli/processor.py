@@ -115,3 +115,25 @@ def silenced_stderr() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_MEGABYTE = 2**20
+
+
+def keep_freed_memory() -> None:
+    """Lets glibc keep memory that is freed, for a training that frees and takes the same tensors
+    at every step: giving them back to the system and getting them anew took half of the time of
+    small networks (measured: 320-490 against 900-990 pictures a second). Elsewhere does nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(_MMAP_THRESHOLD, 32 * _MEGABYTE)  # the most that it takes
+    mallopt(_TRIM_THRESHOLD, 2047 * _MEGABYTE)
+    mallopt(_TOP_PAD, 64 * _MEGABYTE)

@@ -37,11 +37,62 @@ def test_help_loads_nothing_heavy(args: list[str]) -> None:
     assert not imported & (HEAVY | {"numpy", "PIL"})
 
 
-def test_init_loads_no_framework(tmp_path: Path) -> None:
-    folder = write_classes(tmp_path / "data", {"a": 2, "b": 2})
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_classes(tmp_path / "data", {"a": 2, "b": 2})
+
+
+def test_init_of_a_folder_loads_nothing_heavy(folder: Path, tmp_path: Path) -> None:
     imported = imported_by("init", folder, "-o", tmp_path / "spec.yaml")
-    assert "dlcli.data.index" in imported
+    assert "dlcli.data.census" in imported
     assert not imported & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("args", "module"),
+    [(["init", "--list"], "dlcli.commands.init"), (["models"], "dlcli.models.registry")],
+)
+def test_lists_load_nothing_heavy(args: list[str], module: str) -> None:
+    imported = imported_by(*args)
+    assert module in imported
+    assert not imported & (HEAVY | {"numpy", "PIL"})
+
+
+def test_the_schema_loads_no_framework() -> None:
+    imported = imported_by("init", "--schema")
+    assert "pydantic" in imported
+    assert not imported & FRAMEWORKS
+
+
+def test_a_dry_run_of_a_head_loads_no_framework(folder: Path, tmp_path: Path) -> None:
+    imported = imported_by("train", folder, "--dry-run", "--runs-dir", tmp_path / "runs")
+    assert "dlcli.commands.plan" in imported
+    assert not imported & (FRAMEWORKS | {"sklearn", "scipy"})
+
+
+def test_reading_and_checking_a_spec_loads_no_framework() -> None:
+    """Templates are read in full, and so is a spec full of faults."""
+    script = """
+import sys
+from importlib import resources
+from pathlib import Path
+from dlcli.errors import SpecError
+from dlcli.spec.loader import load_spec
+templates = [path for path in resources.files("dlcli.spec").joinpath("templates").iterdir()]
+for path in templates:
+    load_spec(Path(str(path)))
+try:
+    load_spec(None, ["model.layers=[{conv2d: {filterz: 3}}, {dense: 3}]", "train.optimizer=adm"])
+except SpecError as error:
+    print(len(templates), len(error.faults) > 1, *sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    count, is_faulty, *imported = done.stdout.split()
+    assert (int(count), is_faulty) == (6, "True")
+    assert "dlcli.spec.vocabulary" in imported
+    assert not set(imported) & FRAMEWORKS
 
 
 def test_predict_loads_litert_and_nothing_heavier(trained_run: Path, animals: Path) -> None:

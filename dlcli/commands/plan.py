@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from dlcli.training.trained import TrainedModel
 
 IMAGENET, RANDOM = "imagenet", "random"
-_WEIGHT_SUFFIXES = (".keras", ".h5")
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def _find_start(source: SpecSource, runs_folder: Path) -> Start:
     if named in (IMAGENET, RANDOM):
         return Start(named)
     path = Path(named).expanduser()
-    if path.suffix in _WEIGHT_SUFFIXES:
+    if not source.spec.model.begins_with_run:
         if not path.is_file():
             raise UsageError(
                 "there is no such weight file.",
@@ -202,7 +201,8 @@ def _fitted(source: SpecSource, start: Start) -> Spec:
     for key in ("image_size", "resize", "color"):
         wanted, own = getattr(run.pixel_format, key), getattr(spec.data, key)
         if ("data", key) in source.given and own != wanted:
-            what = f"must be {wanted}, as in {start.name}, whose body is used, got {own}"
+            wants, has = (list(one) if isinstance(one, tuple) else one for one in (wanted, own))
+            what = f"must be {wants}, as in {start.name}, whose body is used, got {has}"
             faults.append(Fault(("data", key), what))
         taken[key] = wanted
     backbone = run.model.backbone

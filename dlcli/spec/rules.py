@@ -68,7 +68,8 @@ def _check_model(spec: Spec, given: set[Location], sure_of_pixels: bool) -> Iter
     if spec.model.layers is None:
         if LAYERS in given:
             yield Fault(LAYERS, "is empty: list layers, or leave the key out for a backbone")
-        yield from _check_backbone(spec)
+        if ("model", "backbone") in given or not spec.model.begins_with_run:
+            yield from _check_backbone(spec)  # a run brings its own network
         return
     if ("model", "backbone") in given:
         yield Fault(("model", "backbone"), "and model.layers name two networks: leave one out")

@@ -26,6 +26,7 @@ from dlcli.spec.faults import shown
 LEAST_IMAGE_SIZE, MOST_IMAGE_SIZE = 8, 1024
 MOST_LEARNING_RATE, MOST_BATCH_SIZE = 1e6, 65_536
 DEFAULT_BACKBONE = "efficientnet-lite0"
+WEIGHT_SUFFIXES = (".keras", ".h5")
 TAGS = (WORD, OTHER) = ("<word>", "<map or list>")
 """Where a setting may be a word or something else pydantic puts one of these into locations."""
 
@@ -137,6 +138,12 @@ class ModelSpec(_Section):
     """The share of features dropped before the classifier while a backbone is trained."""
     layers: list[Any] | None = None
     """A network of one's own, instead of a backbone."""
+
+    @property
+    def begins_with_run(self) -> bool:
+        """Whether the weights are those of an earlier run."""
+        named = self.weights in ("imagenet", "random")
+        return not named and not self.weights.endswith(WEIGHT_SUFFIXES)
 
 
 class StageSpec(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,11 @@ class Batches:
         """Batches in an epoch."""
         return -(-self.num_images // self.batch_size)
 
+    @property
+    def num_bytes(self) -> int:
+        """Of all its pixels."""
+        return self.num_images * math.prod(self.dataset.store.shape[1:])
+
     def shuffled(self, seed: int) -> Iterator[Batch]:
         """Epoch after epoch without end, each in an order of its own."""
         orders = (
@@ -51,6 +57,10 @@ class Batches:
         """Batch `number` of an epoch in the order of the index."""
         start = number * self.batch_size
         return self._read(np.arange(start, min(start + self.batch_size, self.num_images)))
+
+    def at_once(self) -> Batch:
+        """The whole split."""
+        return self._read(np.arange(self.num_images))
 
     def _read(self, places: NDArray[np.int64]) -> Batch:
         """The pictures at these places within the split."""

@@ -41,7 +41,7 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
             SpecError: if the loss is no longer a number.
         """
         found = logs or {}
-        if not math.isfinite(found.get("loss", math.nan)):
+        if not all(math.isfinite(found.get(key, math.nan)) for key in ("loss", "val_loss")):
             raise SpecError(
                 [f"the loss is no longer a number in epoch {epoch + 1}: lower train.learning_rate"]
             )

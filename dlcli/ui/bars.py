@@ -29,7 +29,7 @@ from dlcli.events import (
     Warned,
 )
 from dlcli.ui import console
-from dlcli.ui.model_table import epoch_words, model_lines
+from dlcli.ui.model_table import epoch_label, model_lines
 from dlcli.ui.progress import NAME_WIDTH
 
 
@@ -72,8 +72,8 @@ class BarReporter:
                 self._stop()
                 for line in model_lines(event):
                     console.print_note(line)
-            case EpochEnded(name):
-                self._describe(f"{name}, {epoch_words(event)}")
+            case EpochEnded():
+                self._describe(epoch_label(event))
             case StageStarted(name, total):
                 self._stop()
                 self._start(name, total)

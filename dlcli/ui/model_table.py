@@ -8,6 +8,7 @@ from dlcli.events import EpochEnded, LayerRow, ModelShown
 from dlcli.ui.console import printable
 
 _LEAST_WIDTH, _MOST_WIDTH = 24, 44
+_LARGE_LOSS = 1e5
 
 
 def model_lines(model: ModelShown) -> Iterator[str]:
@@ -20,16 +21,29 @@ def model_lines(model: ModelShown) -> Iterator[str]:
         yield f"  {name:<{width}}  {shape:<16}  {row.parameters:>13,}{_frozen(row)}"
     yield (
         f"  {model.parameters:,} parameters, {model.trainable_parameters:,} of them trained; "
-        f"a step on {model.batch_size:,} pictures takes about {_size(model.memory_bytes)} of memory"
+        f"{model.batch_size:,} pictures at a time take about {_size(model.memory_bytes)} of memory"
     )
 
 
 def epoch_words(event: EpochEnded) -> str:
     """`epoch 4/8  loss 0.610  val loss 0.502  val accuracy 0.982`"""
     return (
-        f"epoch {event.epoch}/{event.num_epochs}  loss {event.loss:.3f}  "
-        f"val loss {event.val_loss:.3f}  val accuracy {event.val_accuracy:.3f}"
+        f"epoch {event.epoch}/{event.num_epochs}  loss {_loss(event.loss)}  "
+        f"val loss {_loss(event.val_loss)}  val accuracy {event.val_accuracy:.3f}"
     )
+
+
+def epoch_label(event: EpochEnded) -> str:
+    """The same beside a bar, for which a terminal of 80 columns must leave room."""
+    return (
+        f"{event.name} {event.epoch}/{event.num_epochs}  loss {_loss(event.loss)}  "
+        f"val {event.val_accuracy:.3f}"
+    )
+
+
+def _loss(value: float) -> str:
+    """One that runs away would be a line of digits."""
+    return f"{value:.3f}" if value < _LARGE_LOSS else f"{value:.3g}"
 
 
 def _frozen(row: LayerRow) -> str:
@@ -41,4 +55,6 @@ def _shortened(name: str) -> str:
 
 
 def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+    return (
+        f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{max(1, size_bytes / 1e6):.0f} MB"
+    )

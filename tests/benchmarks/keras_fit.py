@@ -1,6 +1,6 @@
 """Pictures a second of training a spec's network: by dlcli's fit, or by a bare fit of Keras on
-arrays in memory, with the same augmentation layers in front. The first epoch, which traces, does
-not count.
+arrays in memory, with the same augmentation layers in front and with what a process has by default.
+The first epoch, which traces, does not count.
 
 python keras_fit.py dlcli|bare ARRAYS.npz SPEC.yaml
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcli import backend
+from dlcli import backend, processor
 from dlcli.events import EpochEnded, Event
 from dlcli.spec.loader import load_spec
 from dlcli.spec.schema import Spec
@@ -43,7 +43,7 @@ class InMemory:
     def __init__(self, pixels: Any, labels: Any) -> None:
         self._labels = labels
         self._num_val = int(len(labels) * VAL_SHARE)
-        self.store = SimpleNamespace(read=lambda rows: pixels[rows])
+        self.store = SimpleNamespace(read=lambda rows: pixels[rows], shape=pixels.shape)
 
     def rows(self, split: str) -> Any:
         every = np.arange(len(self._labels))
@@ -111,5 +111,7 @@ if __name__ == "__main__":
     arrays = np.load(arrays_path)
     settings = (f"train.epochs={EPOCHS}", "train.early_stopping=none")
     resolved = resolve_spec(load_spec(Path(spec_path), settings), len(arrays["labels"]))
+    if wanted == "bare":
+        processor.keep_freed_memory = lambda: None
     backend.prepare(seed=0)
     print(measure(wanted, arrays["pixels"], arrays["labels"], resolved))

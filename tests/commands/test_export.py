@@ -1,0 +1,45 @@
+"""dlcli export: which runs and targets are refused before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlcli.commands.export import EXPORT_JSON, ExportOptions, run
+from dlcli.errors import DataError, UsageError
+from dlcli.events import NullReporter
+from tests.commands.test_plan import write_run
+
+
+def export(trained: Path, target: Path, *, force: bool = False) -> None:
+    run(ExportOptions(trained.parent, str(trained), "litert", target, force), NullReporter())
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_of_somebody_else_is_never_overwritten(
+    force: bool, trained_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(UsageError, match=r"there already\. Name another with -o") as caught:
+        export(trained_run, tmp_path / "mine", force=force)
+    assert "--force" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_earlier_export_is_overwritten_only_with_force(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / EXPORT_JSON).write_text("{}")
+    with pytest.raises(UsageError, match="Overwrite it with --force"):
+        export(trained_run, tmp_path / "before")
+
+
+def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+    trained = write_run(tmp_path / "base")
+    (trained / "model" / "model.keras").write_bytes(b"other")
+    with pytest.raises(DataError, match=r"model\.keras: this file is damaged"):
+        export(trained, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
