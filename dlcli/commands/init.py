@@ -29,7 +29,7 @@ FROM_NOTHING: Mapping[str, tuple[int, int]] = MappingProxyType(
 )
 """The templates that train from nothing, and the least and the most side of their pictures."""
 
-REFERENCE_TRAINING, REFERENCE_EPOCHS = 51_000, 10
+REFERENCE_TRAINING, REFERENCE_EPOCHS = 51_000, 9
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 100
 
 
@@ -176,7 +176,7 @@ def fit_image_size(height: int, width: int, least: int, most: int) -> tuple[int,
 
 
 def choose_epochs(num_training: int) -> int:
-    """Rounds over the training pictures: 10 for the 51,000 of Fashion-MNIST, and for others as the
+    """Rounds over the training pictures: 9 for the 51,000 of Fashion-MNIST, and for others as the
     root of their number, so that few pictures get more rounds though fewer steps in all: the same
     pictures again teach less. From 8, for the learning rate to come down in, to 100."""
     share = math.sqrt(REFERENCE_TRAINING / max(num_training, 1))

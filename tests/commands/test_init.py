@@ -192,7 +192,7 @@ def test_an_image_size_is_within_its_bounds(height: int, width: int) -> None:
 
 @pytest.mark.parametrize(
     ("num_training", "epochs"),
-    [(60_000, 10), (51_000, 10), (10**6, 8), (5000, 32), (2100, 50), (700, 86), (1, 100)],
+    [(60_000, 9), (51_000, 9), (10**6, 8), (5000, 29), (2100, 45), (700, 77), (1, 100)],
 )
 def test_small_sets_are_seen_more_often(num_training: int, epochs: int) -> None:
     assert choose_epochs(num_training) == epochs
@@ -219,7 +219,7 @@ def test_a_template_is_fitted_to_small_grey_pictures() -> None:
     found = fit_template(TEMPLATE, "scratch", SMALL_GREY, 42_000)
     expected = values(TEMPLATE)
     expected["data"] |= {"image_size": 28, "color": "grayscale"}  # type: ignore[operator]
-    expected["train"] = {"epochs": 12}
+    expected["train"] = {"epochs": 10}
     assert values(found) == expected
     assert columns_of_comments(found) == columns_of_comments(TEMPLATE)
 
@@ -231,7 +231,7 @@ def test_each_template_that_trains_from_nothing_has_its_bounds(name: str, size: 
     found = values(fit_template(TEMPLATE, name, Census(9, 400, 300, is_grey=False), 5000))
     assert found["data"]["image_size"] == size  # type: ignore[index]
     assert found["data"]["color"] == "rgb"  # type: ignore[index]
-    assert found["train"] == {"epochs": 32}
+    assert found["train"] == {"epochs": 29}
 
 
 @pytest.mark.parametrize("name", ["transfer", "full"])
@@ -241,7 +241,7 @@ def test_a_template_on_a_trained_network_keeps_its_values(name: str, census: Cen
 
 
 def test_pictures_that_cannot_be_read_fit_only_the_epochs() -> None:
-    expected = set_key(TEMPLATE, "epochs", "32")
+    expected = set_key(TEMPLATE, "epochs", "29")
     assert fit_template(TEMPLATE, "scratch", NOTHING, 5000) == expected
 
 
