@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -185,3 +188,30 @@ def test_stderr_is_back_after_a_failure(capfd: pytest.CaptureFixture[str]) -> No
         raise ValueError("inside")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
+
+
+TAKE_AND_FREE = """
+import resource, sys
+from dlcli.processor import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+def take_and_free():
+    pieces = [b"x" * (20 << 20) for _ in range(4)]
+take_and_free()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    take_and_free()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_is_freed_stays_with_the_process() -> None:
+    """Taken again it is there: the system has no page to bring."""
+
+    def page_faults(how: str) -> int:
+        command = [sys.executable, "-c", TAKE_AND_FREE, how]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert page_faults("kept") < page_faults("given back") / 10

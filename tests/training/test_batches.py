@@ -71,3 +71,7 @@ def test_in_turn_is_the_order_of_the_index(dataset: Dataset, batches: Batches) -
     taken = [batches.in_turn(number) for number in range(batches.num_batches)]
     pixels = np.concatenate([pixels for pixels, _ in taken])
     np.testing.assert_array_equal(pixels, dataset.store.read(dataset.rows("train").tolist()))
+    whole, labels = batches.at_once()
+    np.testing.assert_array_equal(whole, pixels)
+    assert len(labels) == batches.num_images
+    assert batches.num_bytes == whole.nbytes

@@ -183,6 +183,27 @@ def test_the_same_seed_gives_the_same_weights(
     assert again.history == trained[0].history
 
 
+def test_a_val_part_too_large_for_memory_gives_the_same_numbers(
+    trained: tuple[TrainedModel, Any, Spec, Recorder],
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dlcli.training import fit
+
+    monkeypatch.setattr(fit, "_MOST_VAL_BYTES", 0)
+    streamed, _, _, _ = train(dataset, tmp_path, WITH_HEAD)
+    for row, other in zip(streamed.history, trained[0].history, strict=True):
+        assert row.loss == other.loss
+        assert row.val_loss == pytest.approx(other.val_loss, abs=2e-6)
+
+
+def test_a_crop_is_brought_back_to_its_size(dataset: Dataset, tmp_path: Path) -> None:
+    augment = "augment=[{random_crop: {height: 12, width: 12}}]"
+    model, _, _, _ = train(dataset, tmp_path, WITH_HEAD, augment, "train.epochs=1")
+    assert len(model.history) == 1
+
+
 def test_early_stopping_ends_a_training_that_gets_no_better(
     dataset: Dataset, tmp_path: Path
 ) -> None:
