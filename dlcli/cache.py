@@ -1,7 +1,8 @@
 """What is kept between commands in the user's cache folder: pixels, features, bodies.
 
-An entry is a folder named by a key that says all it depends on. It is made under a temporary
-name and renamed when it is whole, so a reader never sees half of one.
+An entry is a folder named by a key that says all it depends on. It is made under another name
+and renamed when it is whole, so a reader never sees half of one. Locks, which end with the process
+that holds them, keep two processes from making the same entry and from dropping what one uses.
 """
 
 from __future__ import annotations
@@ -13,20 +14,28 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlcli.errors import DlcliError, ResourceError, UsageError
+from dlcli.events import NullReporter, Reporter, Said
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 DEFAULT_SIZE = "10GB"
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_STALE_SECONDS, _SPARED_SECONDS = 24 * 3600, 3600
+_STALE_SECONDS = 7 * 24 * 3600
 KINDS = (PIXELS, FEATURES, BODIES) = ("pixels", "features", "bodies")
 _LASTING_KINDS = (BODIES,)
-_in_use: set[tuple[str, str]] = set()
+LOCKS = "locks"
+_in_use: dict[Path, BaseFileLock] = {}
+
+
+class DiskFullError(ResourceError):
+    """There is no room for an entry."""
 
 
 def cache_folder() -> Path:
@@ -45,28 +54,43 @@ def key_of(**parts: Any) -> str:
 
 
 def keep(
-    kind: str, key: str, make: Callable[[Path], None], is_sound: Callable[[Path], bool]
+    kind: str,
+    key: str,
+    make: Callable[[Path], None],
+    is_sound: Callable[[Path], bool],
+    *,
+    resumes: bool = False,
+    reporter: Reporter | None = None,
 ) -> Path:
     """The folder of an entry: the one that is there, or the one that `make` fills.
 
-    An entry that is not sound (a power cut, a cleaner that took a file) is made anew. Where
-    another process made the same one meanwhile, that one stays.
+    An entry that is not sound (a power cut, a cleaner that took a file) is made anew. Only one
+    process makes an entry; another that wants the same one waits for it, which it tells
+    `reporter`. With `resumes` the folder that `make` is given may hold what an interrupted one
+    has left, else it is empty.
 
     Raises:
-        ResourceError: if the cache folder cannot be written.
+        ResourceError: if the cache folder cannot be written, DiskFullError if the disk is full.
     """
-    _in_use.add((kind, key))
     entry = cache_folder() / kind / key
-    if entry.is_dir():
-        if _looks_sound(entry, is_sound):
-            with contextlib.suppress(OSError):  # a cache on a read-only file system serves as well
-                os.utime(entry)
+    if kind in _LASTING_KINDS and _is_there(entry, is_sound):
+        return entry  # nobody drops it: no lock is needed
+    with _locked(entry, reporter or NullReporter()):
+        _mark_as_used(entry)
+        if _is_there(entry, is_sound):
             return entry
         shutil.rmtree(entry, ignore_errors=True)
-    with _new_entry(entry) as building:
-        make(building)
+        _make(entry, make, resumes=resumes)
     _drop_old_entries()
     return entry
+
+
+def _is_there(entry: Path, is_sound: Callable[[Path], bool]) -> bool:
+    if not entry.is_dir() or not _looks_sound(entry, is_sound):
+        return False
+    with contextlib.suppress(OSError):  # a cache on a read-only file system serves as well
+        os.utime(entry)
+    return True
 
 
 def _looks_sound(entry: Path, is_sound: Callable[[Path], bool]) -> bool:
@@ -76,62 +100,154 @@ def _looks_sound(entry: Path, is_sound: Callable[[Path], bool]) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def _new_entry(entry: Path) -> Iterator[Path]:
-    """A folder to fill; it becomes the entry when the block ends well, and vanishes otherwise."""
+def _make(entry: Path, make: Callable[[Path], None], *, resumes: bool) -> None:
+    """Fills a folder beside the entry, which becomes the entry when it is whole."""
+    building = entry.with_name(f".{entry.name}")
     try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+        if not resumes:
+            shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(entry.parent, error) from error
     try:
-        yield building
-        try:
-            building.rename(entry)
-        except OSError:
-            if not entry.is_dir():
-                raise
+        make(building)
+        building.rename(entry)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _unwritable(entry.parent, error) from error
-        raise
-    finally:
         shutil.rmtree(building, ignore_errors=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _unwritable(entry.parent, error, DiskFullError) from error
+        raise
+    except BaseException:
+        if not resumes:
+            shutil.rmtree(building, ignore_errors=True)
+        raise
 
 
-def _unwritable(folder: Path, error: OSError) -> ResourceError:
-    return ResourceError(
+def _unwritable(
+    folder: Path, error: OSError, kind: type[ResourceError] = ResourceError
+) -> ResourceError:
+    return kind(
         f"cannot keep anything in the cache folder: {error.strerror}.",
         where=str(folder),
         fix="Name another one with the environment variable DLCLI_CACHE.",
     )
 
 
+@contextlib.contextmanager
+def _locked(entry: Path, reporter: Reporter) -> Iterator[None]:
+    """Nobody else makes or drops the entry inside."""
+    lock = _lock(f"{entry.parent.name}-{entry.name}")
+    try:
+        if not _take(lock, wait=False):
+            reporter.report(Said("waiting for another dlcli, which is busy with the same pictures"))
+            _take(lock, wait=True)
+    except OSError as error:
+        if not entry.is_dir():
+            raise _unwritable(cache_folder(), error) from error
+        yield  # a cache on a read-only file system: nobody makes or drops anything there
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(name: str) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(cache_folder() / LOCKS / f"{name}.lock")
+
+
+def _take(lock: BaseFileLock, *, wait: bool) -> bool:
+    """Whether the lock is ours now.
+
+    Raises:
+        OSError: if locks cannot be had in the cache folder.
+    """
+    from filelock import Timeout
+
+    os.makedirs(os.path.dirname(lock.lock_file), exist_ok=True)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        return False
+    return True
+
+
+def _mark_as_used(entry: Path) -> None:
+    """A lock that this process holds as long as it lives, so that nobody drops the entry."""
+    if entry in _in_use:
+        return
+    mark = _lock(f"{entry.parent.name}-{entry.name}-{os.getpid()}")
+    with contextlib.suppress(OSError):
+        if _take(mark, wait=False):
+            _in_use[entry] = mark
+
+
+def _is_used(entry: Path) -> bool:
+    """Whether a process that lives has marked the entry; the marks of dead ones go."""
+    if entry in _in_use:
+        return True
+    pattern = f"{entry.parent.name}-{entry.name}-*.lock"
+    for file in (cache_folder() / LOCKS).glob(pattern):
+        mark = _lock(file.stem)
+        if not _take(mark, wait=False):
+            return True
+        file.unlink(missing_ok=True)
+        mark.release()
+    return False
+
+
 def _drop_old_entries() -> None:
     """Removes the entries unused for longest until `$DLCLI_CACHE_SIZE` is kept.
 
-    What this process uses stays, and what another one opened within the hour. Bodies stay: they
-    are few, small and slow to make.
+    What a process uses or makes stays. Bodies stay: they are few, small and slow to make.
     """
     budget = size_budget()
     entries = []
     for kind in KINDS:
-        for entry in _folders(cache_folder() / kind):
+        for folder in _folders(cache_folder() / kind):
             with contextlib.suppress(OSError):  # another process may remove it at this moment
-                used = entry.stat().st_mtime
-                if entry.name.startswith("."):
-                    if time.time() - used > _STALE_SECONDS:  # its maker was killed
-                        shutil.rmtree(entry, ignore_errors=True)
-                elif kind not in _LASTING_KINDS:
-                    entries.append((used, _size_bytes(entry), kind, entry))
-    total = sum(size for _, size, _, _ in entries)
-    for used, size, kind, entry in sorted(entries):
-        if total <= budget:
+                used = folder.stat().st_mtime
+                is_abandoned = folder.name.startswith(".") and time.time() - used > _STALE_SECONDS
+                if kind not in _LASTING_KINDS or is_abandoned:
+                    entries.append((not is_abandoned, used, _size_bytes(folder), folder))
+    total = sum(size for _, _, size, _ in entries)
+    for is_wanted, _, size, folder in sorted(entries):
+        if is_wanted and total <= budget:
             break
-        if (kind, entry.name) in _in_use or time.time() - used < _SPARED_SECONDS:
-            continue
-        shutil.rmtree(entry, ignore_errors=True)
-        total -= size
+        with contextlib.suppress(OSError):
+            total -= size if _drop(folder) else 0
+
+
+def _drop(folder: Path) -> bool:
+    """Removes an entry, whole or half made, unless a process uses or makes it."""
+    entry = folder.with_name(folder.name.removeprefix("."))
+    lock = _lock(f"{entry.parent.name}-{entry.name}")
+    if entry in _in_use or not _take(lock, wait=False):
+        return False
+    try:
+        if _is_used(entry):
+            return False
+        shutil.rmtree(folder, ignore_errors=True)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        return True
+    finally:
+        lock.release()
+
+
+def size_of(kind: str, key: str) -> int:
+    """The bytes that an entry takes, whole or half made."""
+    folder = cache_folder() / kind
+    return sum(_size_bytes(folder / name) for name in (key, f".{key}"))
+
+
+def free_bytes() -> int:
+    """What is free on the disk of the cache folder."""
+    folder = cache_folder().absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def size_budget() -> int:

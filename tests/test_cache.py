@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dlcli.cache import cache_folder, keep, key_of, size_budget
+from dlcli.cache import LOCKS, DiskFullError, cache_folder, keep, key_of, size_budget
 from dlcli.errors import DataError, ResourceError, UsageError
+from dlcli.events import Event, Said
+from tests.conftest import ROOT
 
 LONG_AGO = time.time() - 10 * 24 * 3600
 
@@ -139,14 +144,118 @@ def test_a_damaged_entry_is_made_anew(damage: Callable[[Path], None]) -> None:
     assert keys() == {"k"}
 
 
-def test_what_another_process_made_meanwhile_stays() -> None:
-    def make(building: Path) -> None:
-        (building / "content").write_text("slow")
-        keep("pixels", "k", write("quick"), is_sound)
+class Listener:
+    """Keeps what is said."""
 
-    entry = keep("pixels", "k", make, is_sound)
-    assert (entry / "content").read_text() == "quick"
-    assert keys() == {"k"}
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def report(self, event: Event) -> None:
+        if isinstance(event, Said):
+            self.said.append(event.text)
+
+
+IN_ANOTHER_PROCESS = """
+import os, sys
+from pathlib import Path
+from dlcli.cache import keep
+
+def make(building):
+    print("making", flush=True)
+    sys.stdin.readline()
+    (building / "content").write_text("theirs")
+
+keep("pixels", "k", make, lambda entry: bool((entry / "content").read_text()))
+print("kept", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def another() -> Iterator[subprocess.Popen[str]]:
+    """Another process that keeps the entry k: it makes it at the first line, ends at the second."""
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        yield process
+        process.kill()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def hear(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def test_what_another_process_is_making_is_waited_for(another: subprocess.Popen[str]) -> None:
+    assert hear(another) == "making"
+    listener = Listener()
+    entries: list[Path] = []
+    waiting = threading.Thread(
+        target=lambda: entries.append(
+            keep("pixels", "k", must_not_be_made, is_sound, reporter=listener)
+        )
+    )
+    waiting.start()
+    while not listener.said:
+        assert waiting.is_alive()
+    assert listener.said == ["waiting for another dlcli, which is busy with the same pictures"]
+    go_on(another)
+    waiting.join()
+    assert (entries[0] / "content").read_text() == "theirs"
+
+
+def test_what_a_killed_process_was_making_is_made(another: subprocess.Popen[str]) -> None:
+    assert hear(another) == "making"
+    another.kill()
+    another.wait()
+    entry = keep("pixels", "k", write("ours"), is_sound)
+    assert (entry / "content").read_text() == "ours"
+
+
+def test_what_another_process_uses_or_makes_stays_until_it_ends(
+    another: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
+    assert hear(another) == "making"
+    os.utime(cache_folder() / "pixels" / ".k", (LONG_AGO, LONG_AGO))
+    keep_one("first")
+    assert keys() == {".k", "first"}
+    go_on(another)
+    assert hear(another) == "kept"
+    os.utime(cache_folder() / "pixels" / "k", (LONG_AGO, LONG_AGO))
+    keep_one("second")
+    assert keys() == {"k", "first", "second"}
+    another.kill()
+    another.wait()
+    keep_one("third")
+    assert keys() == {"first", "second", "third"}
+    assert not list((cache_folder() / LOCKS).glob(f"*{another.pid}*"))
+
+
+def test_what_is_half_made_is_gone_on_with_where_that_is_wanted() -> None:
+    def interrupted(building: Path) -> None:
+        (building / "half").write_text("half")
+        raise KeyboardInterrupt
+
+    found: list[list[str]] = []
+
+    def go_on(building: Path) -> None:
+        found.append([path.name for path in building.iterdir()])
+        (building / "content").write_text("whole")
+
+    for resumes in (True, False):
+        with pytest.raises(KeyboardInterrupt):
+            keep("pixels", f"k{resumes}", interrupted, is_sound, resumes=True)
+        keep("pixels", f"k{resumes}", go_on, is_sound, resumes=resumes)
+    assert found == [["half"], []]
+    assert keys() == {"kTrue", "kFalse"}
 
 
 def test_a_folder_that_cannot_be_made_is_named(
@@ -154,7 +263,7 @@ def test_a_folder_that_cannot_be_made_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("DLCLI_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(ResourceError, match=r"pixels: cannot keep anything .* DLCLI_CACHE\.$"):
+    with pytest.raises(ResourceError, match=r"cache: cannot keep anything .* DLCLI_CACHE\.$"):
         keep_one()
 
 
@@ -163,7 +272,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing() -> None:
         (building / "half").write_text("half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(ResourceError, match=r"No space left .* DLCLI_CACHE\.$"):
+    with pytest.raises(DiskFullError, match=r"No space left .* DLCLI_CACHE\.$"):
         keep("pixels", "k", make, is_sound)
     assert keys() == set()
 
@@ -222,14 +331,6 @@ def test_what_this_process_uses_stays_however_large(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
     keep_one()
     assert keys() == {"opened", "mine"}
-
-
-def test_what_another_process_just_used_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_entry("pixels", "old")
-    leave_entry("pixels", "recent", used=time.time() - LONG_AGO)
-    monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
-    keep_one()
-    assert keys() == {"recent", "mine"}
 
 
 def test_bodies_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,11 @@ DOORS = {
     "pydantic": {"spec"},
     "ruamel": {"spec"},
     "sklearn": {"metrics", "training"},
-    "scipy": {"metrics"},
+    "scipy": {"data/groups", "metrics"},
+    "imagehash": {"data/likeness"},
+    "filelock": {"cache"},
+    "jinja2": {"ui"},
+    "pi_heif": {"data"},
     "PIL": {"data"},
     "h5py": {"models"},
 }

@@ -30,13 +30,13 @@ _PAIRS_AT_ONCE = _MANY = 8192
 
 
 def look_of(image: Image.Image) -> NDArray[np.void]:
-    """The look of an upright RGB picture: a record () of dtype LOOK."""
+    """The look of an upright picture, RGB or grey: a record () of dtype LOOK."""
     import imagehash
 
     small = image.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     look = np.zeros((), LOOK)
     look["hash"] = np.packbits(imagehash.phash(small).hash.ravel()).view("<u8")[0]
-    look["thumbnail"] = np.asarray(small.reduce(2))
+    look["thumbnail"] = np.asarray(small.reduce(2).convert("RGB"))
     return look
 
 

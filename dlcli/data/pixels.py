@@ -26,9 +26,9 @@ import re
 import stat
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 Resize = Literal["crop", "pad", "stretch"]
 Color = Literal["rgb", "grayscale"]
+_Seen = TypeVar("_Seen")
 
 READER_VERSION = 1
 """Raised whenever the same file would give other pixels; kept pixels and models name it."""
@@ -74,11 +75,12 @@ class UnreadableImageError(Exception):
 
 _CANNOT_BE_READ = "cannot be read: "
 _TOO_LARGE_FOR_MEMORY = "too large for the memory"
+CHANGED = "changed while it was being read"
 
 
 def is_passing(reason: str) -> bool:
     """Whether the reason lies in the machine and not in the file: it may be gone next time."""
-    return reason.startswith(_CANNOT_BE_READ) or reason == _TOO_LARGE_FOR_MEMORY
+    return reason.startswith(_CANNOT_BE_READ) or reason in (_TOO_LARGE_FOR_MEMORY, CHANGED)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -138,6 +140,18 @@ def decode_image(content: bytes, pixel_format: PixelFormat) -> NDArray[np.uint8]
     Raises:
         UnreadableImageError: with the reason, whatever is wrong with the bytes.
     """
+    return decode_and_see(content, pixel_format, lambda _: None)[0]
+
+
+def decode_and_see(
+    content: bytes, pixel_format: PixelFormat, see: Callable[[Image.Image], _Seen]
+) -> tuple[NDArray[np.uint8], _Seen]:
+    """What `decode_image` gives, and what `see` finds in the picture before it is fitted: upright,
+    in RGB or grey.
+
+    Raises:
+        UnreadableImageError: with the reason, whatever is wrong with the bytes.
+    """
     if not content:
         raise UnreadableImageError("an empty file")
     with _opened_image(io.BytesIO(content)) as image:
@@ -145,7 +159,8 @@ def decode_image(content: bytes, pixel_format: PixelFormat) -> NDArray[np.uint8]
         upright = _turn_upright(image)
         colored = to_rgb(upright) if pixel_format.color == "rgb" else _to_grey(upright)
         pixels = np.asarray(_fit(colored, pixel_format))
-        return pixels.reshape(*pixel_format.image_size, pixel_format.num_channels)
+        shape = (*pixel_format.image_size, pixel_format.num_channels)
+        return pixels.reshape(shape), see(colored)
 
 
 @contextlib.contextmanager

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dlcli.cache import PIXELS
-from dlcli.data.pixels import PixelFormat, read_image
+from dlcli.data import store as store_module
+from dlcli.data import store_files
+from dlcli.data.pixels import CHANGED, PixelFormat, read_file, read_image
 from dlcli.data.store import STAGE, PixelStore, open_store
-from dlcli.errors import ResourceError
-from dlcli.events import Event, NullReporter, StageAdvanced, StageEnded, StageStarted
-from tests.conftest import write_image
+from dlcli.data.store_files import RECORD, RECORDS
+from dlcli.errors import DataError, ResourceError
+from dlcli.events import Event, NullReporter, StageAdvanced, StageEnded, StageStarted, Warned
+from tests.conftest import ROOT, write_image
 
 SMALL = PixelFormat((40, 32))
 
@@ -167,16 +175,209 @@ def test_a_change_is_read_again(tmp_path: Path, change: str) -> None:
         np.testing.assert_array_equal(after.read([0])[0], expected)
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
-def test_a_failure_leaves_nothing_behind(
-    tmp_path: Path, own_cache: Path, error: BaseException
-) -> None:
+def test_a_failure_leaves_no_entry(tmp_path: Path, own_cache: Path) -> None:
     paths = write_pictures(tmp_path)
-    with pytest.raises(type(error)):
-        open_store(tmp_path, paths, SMALL, Interrupting(error))
-    assert [path for path in own_cache.rglob("*") if path.name != PIXELS] == []
+    with pytest.raises(OSError, match="broken"):
+        open_store(tmp_path, paths, SMALL, Interrupting(OSError("broken")))
+    assert list((own_cache / PIXELS).iterdir()) == []
     _, built = open_quietly(tmp_path, paths)
     assert built
+
+
+def without_records(folder: Path) -> None:
+    (folder / RECORDS).unlink()
+
+
+def with_a_row_cut_in_two(folder: Path) -> None:
+    with open(folder / RECORDS, "r+b") as file:
+        file.truncate(2 * RECORD.itemsize + 7)
+
+
+def with_pixels_of_zeros(folder: Path) -> None:
+    size = (folder / store_files.PIXELS).stat().st_size
+    (folder / store_files.PIXELS).write_bytes(bytes(size))
+
+
+def with_a_reason_lost(folder: Path) -> None:
+    (folder / store_files.REASONS).write_text("")
+
+
+def as_it_is(folder: Path) -> None:
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "taken_over"),
+    [
+        (as_it_is, 3),
+        (with_a_row_cut_in_two, 2),
+        (with_a_reason_lost, 1),
+        (with_pixels_of_zeros, 0),
+        (without_records, 0),
+    ],
+)
+def test_an_interrupted_reading_is_gone_on_with(
+    tmp_path: Path, own_cache: Path, damage: Callable[[Path], None], taken_over: int
+) -> None:
+    paths = write_pictures(tmp_path)
+    (tmp_path / paths[1]).write_bytes(b"words")
+    with pytest.raises(KeyboardInterrupt):
+        open_store(tmp_path, paths, SMALL, Interrupting(KeyboardInterrupt()))
+    (half_made,) = (own_cache / PIXELS).iterdir()
+    damage(half_made)
+    heard = Heard()
+    store = open_store(tmp_path, paths, SMALL, heard)
+    advances = [event.done for event in heard.events if isinstance(event, StageAdvanced)]
+    assert advances == list(range(taken_over + 1, 7))
+    assert store.reasons == (None, "not a picture", None, None, None, None)
+    readable = [0, 2, 3, 4, 5]
+    expected = np.stack([read_image(tmp_path / paths[row], SMALL) for row in readable])
+    np.testing.assert_array_equal(store.read(readable), expected)
+    contents = [(tmp_path / path).read_bytes() for path in paths]
+    assert store.sha256s == tuple(hashlib.sha256(one).hexdigest() for one in contents)
+
+
+READ_UNTIL_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dlcli.data.pixels import PixelFormat
+from dlcli.data.store import open_store
+from dlcli.events import StageAdvanced
+
+class Killing:
+    def report(self, event):
+        if isinstance(event, StageAdvanced) and event.done == 40:
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+folder = Path(sys.argv[1])
+paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+open_store(folder, paths, PixelFormat((40, 32)), Killing())
+"""
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_killed_reading_is_gone_on_with(tmp_path: Path) -> None:
+    paths = sorted(write_pictures(tmp_path, 60))
+    killed = subprocess.run(
+        [sys.executable, "-c", READ_UNTIL_KILLED, str(tmp_path)], check=False, cwd=ROOT
+    )
+    assert killed.returncode != 0
+    heard = Heard()
+    store = open_store(tmp_path, paths, SMALL, heard)
+    advances = [event.done for event in heard.events if isinstance(event, StageAdvanced)]
+    assert advances[-1] == 60
+    assert 0 < len(advances) < 60
+    expected = np.stack([read_image(tmp_path / path, SMALL) for path in paths])
+    np.testing.assert_array_equal(store.read(range(60)), expected)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_picture_that_changes_meanwhile_is_left_out_and_read_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_pictures(tmp_path)
+
+    def read_and_touch(path: str) -> bytes:
+        content = read_file(path)
+        if path.endswith(paths[4]):
+            os.utime(path, (1, 1))
+        return content
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dlcli.data.store.read_file", read_and_touch)
+        store, _ = open_quietly(tmp_path, paths)
+    assert store.reasons == (None, None, None, None, CHANGED, None)
+    again, built = open_quietly(tmp_path, paths)
+    assert (again.reasons, built) == ((None,) * 6, True)
+
+
+def test_damaged_pixels_are_read_anew(tmp_path: Path, own_cache: Path) -> None:
+    paths = write_pictures(tmp_path)
+    store, _ = open_quietly(tmp_path, paths)
+    before = store.read(range(6))
+    with_pixels_of_zeros(own_cache / PIXELS / store.key)
+    again, built = open_quietly(tmp_path, paths)
+    assert built
+    np.testing.assert_array_equal(again.read(range(6)), before)
+
+
+# --- no room ---
+
+
+def kept_bytes(own_cache: Path) -> int:
+    return sum(path.stat().st_size for path in own_cache.rglob("*") if path.is_file())
+
+
+def by_the_budget(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("DLCLI_CACHE_SIZE", "20k")
+
+
+def by_the_disk(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dlcli.cache.free_bytes", lambda: store_module.SPARED_BYTES + 20_000)
+
+
+def by_a_full_disk(patch: pytest.MonkeyPatch) -> None:
+    """Though there was room when the work began."""
+
+    def append(self: store_files.Appender, reading: store_files.Reading) -> None:
+        if reading.pixels is not None and self.done == 3 and self._row_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(self, reading)
+
+    real = store_files.Appender.append
+    patch.setattr(store_files.Appender, "append", append)
+
+
+@pytest.mark.parametrize(
+    ("no_room", "said"),
+    [
+        (by_the_budget, "their pixels would take 0.0 GB of the 0.0 GB that the cache may hold"),
+        (by_the_disk, r"their pixels would take 0.0 GB, and 0.2 GB are free on the disk of .*own-"),
+        (by_a_full_disk, "cannot keep anything in the cache folder: No space left on device"),
+    ],
+)
+def test_without_room_pixels_are_read_from_the_files(
+    tmp_path: Path,
+    own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_room: Callable[[pytest.MonkeyPatch], None],
+    said: str,
+) -> None:
+    paths = write_pictures(tmp_path)
+    expected = np.stack([read_image(tmp_path / path, SMALL) for path in paths])
+    (tmp_path / paths[1]).write_bytes(b"words")
+    no_room(monkeypatch)
+    heard = Heard()
+    store = open_store(tmp_path, paths, SMALL, heard)
+    (warning,) = (event.text for event in heard.events if isinstance(event, Warned))
+    assert re.match(rf"{said}.*Pictures are read from their files each time", warning)
+    assert store.reasons == (None, "not a picture", None, None, None, None)
+    assert store.shape == (6, 40, 32, 3)
+    np.testing.assert_array_equal(store.read([5, 0, 3]), expected[[5, 0, 3]])
+    assert store.read([1]).max() == 0
+    assert store.read([]).shape == (0, 40, 32, 3)
+    assert kept_bytes(own_cache) < 6 * 40 * 32 * 3
+    again = Heard()
+    assert open_store(tmp_path, paths, SMALL, again) == store
+    if no_room is not by_a_full_disk:  # that one tries anew
+        assert not any(isinstance(event, StageAdvanced) for event in again.events)
+    write_image(tmp_path / paths[3], 77)
+    with pytest.raises(DataError, match=rf"{paths[3]}: changed while it was being read\."):
+        store.read([3])
+    (tmp_path / paths[5]).unlink()
+    with pytest.raises(DataError, match=rf"{paths[5]}: no such file\. Start again"):
+        store.read([5])
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_what_is_kept_already_needs_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_pictures(tmp_path)
+    store, _ = open_quietly(tmp_path, paths)
+    monkeypatch.setattr("dlcli.cache.free_bytes", lambda: 0)
+    again, built = open_quietly(tmp_path, paths)
+    assert (again, built) == (store, False)
 
 
 def test_two_at_once_keep_one_store(tmp_path: Path, own_cache: Path) -> None:
