@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def load_spec(path: Path | None, overrides: Sequence[str] = ()) -> Spec:
 def read_spec(path: Path | None, overrides: Sequence[str] = ()) -> SpecSource:
     """The spec in `path` (None: all defaults) with `key=value` overrides laid over it.
 
-    A relative data.folder counts from the file's own folder.
+    A relative data.folder or data.exclude counts from the file's own folder.
 
     Raises:
         SpecError: with every fault, each with its place, key, value and remedy.
@@ -57,10 +57,11 @@ def read_spec(path: Path | None, overrides: Sequence[str] = ()) -> SpecSource:
     spec, faults = _validate(values)
     if faults or spec is None:
         raise SpecError(_sentences(faults, text, overridden))
-    from_option = any(("data", "folder")[: len(key)] == key for key in overridden)
-    spec = _place_folder(spec, None if from_option else path)
+    spec = _place_files(spec, path, overridden)
     if path is not None and ("model", "weights") not in overridden:
         spec = _place_weights(spec, path)
+    if path is not None and ("data", "split_from") not in overridden:
+        spec = _place_run(spec, path)
     return SpecSource(spec, frozenset(_locations(values)), text, overridden)
 
 
@@ -144,19 +145,31 @@ def _set(values: Any, location: Location, value: Any, override: str, at: int = 0
     return {**values, str(first): inner}
 
 
-def _place_folder(spec: Spec, file: Path | None) -> Spec:
-    """data.folder with `~` expanded, and counted from the folder of `file` where there is one."""
-    if spec.data.folder is None:
+def _place_files(spec: Spec, file: Path | None, overridden: Collection[Location]) -> Spec:
+    """data.folder and data.exclude with `~` expanded, and counted from the folder of `file` where
+    they stand in it."""
+    placed = {}
+    for key in ("folder", "exclude"):
+        named: Path | None = getattr(spec.data, key)
+        if named is None:
+            continue
+        try:
+            placed[key] = named.expanduser()
+        except RuntimeError as error:
+            raise SpecError([f"data.{key} {str(named)!r}: there is no such user"]) from error
+        from_option = any(("data", key)[: len(location)] == location for location in overridden)
+        if file is not None and not from_option:
+            placed[key] = file.parent / placed[key]
+    return spec.model_copy(update={"data": spec.data.model_copy(update=placed)})
+
+
+def _place_run(spec: Spec, file: Path) -> Spec:
+    """data.split_from counted from the folder of `file`, where it names something there."""
+    named = spec.data.split_from
+    if named is None or not (file.parent / named).exists():
         return spec
-    try:
-        folder = spec.data.folder.expanduser()
-    except RuntimeError as error:
-        raise SpecError(
-            [f"data.folder {str(spec.data.folder)!r}: there is no such user"]
-        ) from error
-    if file is not None:
-        folder = file.parent / folder
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"folder": folder})})
+    data = spec.data.model_copy(update={"split_from": str(file.parent / named)})
+    return spec.model_copy(update={"data": data})
 
 
 def _place_weights(spec: Spec, file: Path) -> Spec:

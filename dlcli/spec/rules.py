@@ -57,7 +57,7 @@ def check_rules(
 
 def _sure_of_pixels(faulty: Collection[Location]) -> bool:
     """Whether the pictures' shape is what the spec says."""
-    elsewhere = ("folder", "resize", "split", "unreadable")
+    elsewhere = ("folder", "exclude", "resize", "split", "split_from", "unreadable")
     return all(
         location[0] != "data" or (len(location) > 1 and location[1] in elsewhere)
         for location in faulty

@@ -99,7 +99,7 @@ class _Section(BaseModel):
 
 
 class SplitSpec(_Section):
-    """Shares of val and test; used where the folder is not split already."""
+    """Shares of val and test; used where neither the folder nor `split_from` says them."""
 
     val: float = Field(0.15, gt=0, lt=1)
     test: float = Field(0.15, ge=0, lt=1)
@@ -117,12 +117,17 @@ class DataSpec(_Section):
     """Which pictures, and how they are read."""
 
     folder: Path | None = Field(None, strict=False)
-    """The folder of class folders, counted from the spec's own folder."""
+    """The folder of class folders, or a manifest (.csv), counted from the spec's own folder."""
+    exclude: Path | None = Field(None, strict=False)
+    """A file that says which pictures to leave out: a path a line, or what `check --json` printed;
+    counted from the spec's own folder."""
     image_size: ImageSize = (224, 224)
     """Pixels: one number, or [height, width]."""
     resize: Literal["crop", "pad", "stretch"] = "crop"
     color: Literal["rgb", "grayscale"] = "rgb"
     split: SplitSpec = SplitSpec()
+    split_from: str | None = None
+    """A run whose split is used again: pictures that were added go to train."""
     unreadable: Literal["skip", "error"] = "skip"
 
 

@@ -195,6 +195,23 @@ def test_a_relative_folder_counts_from_the_spec_file(tmp_path: Path) -> None:
     assert spec.data.folder == tmp_path / "../pictures"
 
 
+@pytest.mark.parametrize("name", ["left-out.txt", "./check/findings.json"])
+def test_a_relative_list_of_exclusions_counts_from_the_spec_file(tmp_path: Path, name: str) -> None:
+    spec = load_spec(write(tmp_path, f"data:\n  exclude: {name}"))
+    assert spec.data.exclude == tmp_path / name
+    spec = load_spec(write(tmp_path, "data:\n  exclude: other"), [f"data.exclude={name}"])
+    assert spec.data.exclude == Path(name)
+
+
+def test_a_run_to_split_from_is_looked_for_beside_the_spec_file(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "a-1").mkdir(parents=True)
+    file = write(tmp_path, "data:\n  split_from: runs/a-1")
+    assert load_spec(file).data.split_from == str(tmp_path / "runs" / "a-1")
+    assert load_spec(file, ["data.split_from=runs/a-1"]).data.split_from == "runs/a-1"
+    file = write(tmp_path, "data:\n  split_from: a-1")
+    assert load_spec(file).data.split_from == "a-1"
+
+
 def test_an_absolute_folder_stays(tmp_path: Path) -> None:
     assert load_spec(write(tmp_path, "data: {folder: /pics}")).data.folder == Path("/pics")
 

@@ -20,10 +20,12 @@ from dlcli.spec.schema import (
 DEFAULTS = {
     "data": {
         "folder": None,
+        "exclude": None,
         "image_size": (224, 224),
         "resize": "crop",
         "color": "rgb",
         "split": {"val": 0.15, "test": 0.15, "seed": 0},
+        "split_from": None,
         "unreadable": "skip",
     },
     "model": {

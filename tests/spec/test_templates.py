@@ -64,8 +64,11 @@ def test_what_is_dumped_is_loaded_as_the_same_spec(path: Path, tmp_path: Path) -
 
 def test_full_holds_every_key_with_its_default() -> None:
     written = read_spec_text(FOLDER / "full.yaml").values
-    # A list of layers is instead of a backbone, so it is there as a comment.
-    assert keys(written) == keys(Spec().model_dump()) - {"model.layers"}
+    # What has no default is there as a comment.
+    without = {"model.layers", "data.exclude", "data.split_from"}
+    assert keys(written) == keys(Spec().model_dump()) - without
+    text = (FOLDER / "full.yaml").read_text(encoding="utf-8")
+    assert all(f"# {key.partition('.')[2]}:" in text for key in without)
     assert "  # layers: [...]" in (FOLDER / "full.yaml").read_text(encoding="utf-8")
     loaded = load_spec(FOLDER / "full.yaml")
     without_folder = loaded.data.model_copy(update={"folder": None})
