@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
-_redirecting = threading.Lock()
-
 
 def num_threads() -> int:
     """The threads that can run at the same time: the processors this process may use."""
@@ -99,22 +97,54 @@ def _import_path() -> list[str]:
 
 @contextlib.contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """Descriptor 2 leads nowhere inside: for C++ libraries that greet without being asked."""
-    with _redirecting:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-        try:
-            kept = os.dup(2)
-        except OSError:  # it is closed: nothing can be heard
-            yield
-            return
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    """Descriptor 2 leads nowhere inside: for C and C++ libraries that talk without being asked.
+
+    Several threads may be inside at once: silence lasts until the last one leaves. What Python
+    says on `sys.stderr` is heard where that has a descriptor of its own (see `ui.console`).
+    """
+    _silence.enter()
+    try:
+        yield
+    finally:
+        _silence.leave()
+
+
+class _Silence:
+    """Descriptor 2, away from its place for as long as any thread is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._kept: int | None = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if not self._num_inside:
+                self._kept = _lead_nowhere()
+            self._num_inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if not self._num_inside and self._kept is not None:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_silence = _Silence()
+
+
+def _lead_nowhere() -> int | None:
+    """A copy of what descriptor 2 was, None where it is closed: then nothing can be heard."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:
+        return None
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    return kept
 
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3

@@ -24,7 +24,7 @@ from dlcli.artifact import (
 from dlcli.data.pixels import PixelFormat
 from dlcli.errors import DataError
 
-READING = {"reader": 1, "color": "rgb", "image_size": [96, 128], "resize": "pad"}
+READING = {"reader": 2, "color": "rgb", "image_size": [96, 128], "resize": "pad"}
 FACTS = ModelFacts("efficientnet-lite0", "imagenet", 3_415_586, 2562)
 NAMES = ("cat", "dög", 'a,"b"\n', "\udcff")
 
@@ -177,7 +177,7 @@ def test_a_value_of_the_wrong_kind_is_a_sentence(folder: Path, section: str, val
 @pytest.mark.parametrize(
     ("edit", "found"),
     [
-        (lambda document: document.update(format=2), "format 2 and reader 1"),
+        (lambda document: document.update(format=2), "format 2 and reader 2"),
         (lambda document: document["preprocessing"].update(reader=9), "format 1 and reader 9"),
     ],
 )

@@ -190,6 +190,57 @@ def test_stderr_is_back_after_a_failure(capfd: pytest.CaptureFixture[str]) -> No
     assert capfd.readouterr().err == "after"
 
 
+def test_silence_lasts_until_the_last_thread_has_left(capfd: pytest.CaptureFixture[str]) -> None:
+    inside, may_leave = threading.Barrier(2, timeout=30), threading.Event()
+
+    def be_inside() -> None:
+        with silenced_stderr():
+            inside.wait()
+            assert may_leave.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(be_inside)
+        with silenced_stderr():
+            inside.wait()
+            os.write(2, b"both inside ")
+        os.write(2, b"one inside ")
+        may_leave.set()
+        other.result()
+    os.write(2, b"nobody inside")
+    assert capfd.readouterr().err == "nobody inside"
+
+
+def test_silence_in_many_threads_leaves_no_descriptor_behind() -> None:
+    def descriptors() -> int:
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        os.close(descriptor)
+        return descriptor
+
+    def be_inside(_: int) -> None:
+        with silenced_stderr():
+            os.write(2, b"unheard")
+
+    before = descriptors()
+    assert len(list(in_order(be_inside, range(2000), 4))) == 2000
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("stderr", ["os.close(2)", "sys.stderr = None", "sys.stderr.close()"])
+def test_where_nothing_can_be_heard_silence_does_no_harm(stderr: str) -> None:
+    program = f"""
+import os, sys
+from dlcli.processor import silenced_stderr
+{stderr}
+with silenced_stderr():
+    print("inside")
+print("after")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "inside\nafter\n"
+
+
 TAKE_AND_FREE = """
 import resource, sys
 from dlcli.processor import keep_freed_memory

@@ -26,7 +26,8 @@ STAGE = "evaluating"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """`target` is a labelled folder, None for the run's own pictures; `split` "val" or "test"."""
+    """`target` is a labelled folder or a manifest, None for the run's own pictures; `split` "val" or
+    "test"."""
 
     target: Path | None
     runs_folder: Path
@@ -164,10 +165,10 @@ def _own_pictures(
 
 
 def _folder_pictures(folder: Path, split: str | None) -> _Labelled:
-    """The pictures of a labelled folder, or of one part of a folder that is split."""
-    from dlcli.data.index import index_folder
+    """The pictures of a labelled folder or manifest, or of one part of what is split."""
+    from dlcli.data.index import index_dataset
 
-    index = index_folder(folder)
+    index = index_dataset(folder)
     files, source = index.files, str(folder)
     if index.is_split:
         splits = {file.split for file in files if file.split}
@@ -176,19 +177,19 @@ def _folder_pictures(folder: Path, split: str | None) -> _Labelled:
         source = f"{wanted} of {folder}"
         if not files:
             raise UsageError(
-                f"this folder has no {wanted} part.",
+                f"there is no {wanted} part here.",
                 where=str(folder),
-                fix=f"It has {_list(splits)}: name one with --split, or the folder inside it.",
+                fix=f"It has {_list(splits)}: name one with --split.",
             )
     elif split:
         raise UsageError(
-            "this folder is not split.",
+            "these pictures are not split.",
             where=str(folder),
             fix="Leave --split out to use all of it.",
         )
     return _Labelled(
         source,
-        folder,
+        index.folder,
         [file.path for file in files],
         [index.class_names[file.label] for file in files],
         [None] * len(files),
@@ -222,7 +223,7 @@ def _warn_of_training_pictures(
 def _tell_of_skipped(
     labelled: _Labelled, skipped: list[SkippedFile], answers: list[_Answer], reporter: Reporter
 ) -> None:
-    from dlcli.data.dataset import list_skipped
+    from dlcli.data.announce import list_skipped
 
     if not answers:
         raise DataError(

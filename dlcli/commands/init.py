@@ -105,13 +105,13 @@ def _fit_to_folder(
     folder: Path, options: InitOptions, reporter: Reporter
 ) -> tuple[str, InitResult]:
     from dlcli.data.census import take_census
-    from dlcli.data.index import index_folder
+    from dlcli.data.index import index_dataset
 
-    index = index_folder(folder)
+    index = index_dataset(folder)
     num_images, names = len(index.files), index.class_names
     counts = ", ".join(f"{name} {count}" for name, count in list(index.counts().items())[:8])
     reporter.report(Said(f"{num_images} pictures in {len(names)} classes: {counts}"))
-    census = take_census(folder, [file.path for file in index.files])
+    census = take_census(index.folder, [file.path for file in index.files])
     reason = explain(census, options.template)
     reporter.report(Said(reason))
     template = options.template or choose_template(census)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from dlcli.artifact import ModelFacts
     from dlcli.commands.plan import Plan
     from dlcli.data.dataset import Dataset
-    from dlcli.data.index import SkippedFile
+    from dlcli.data.index import DatasetIndex, SkippedFile
     from dlcli.metrics.report import Report
     from dlcli.runs.run import Run
     from dlcli.spec.loader import SpecSource
     from dlcli.spec.schema import Spec
     from dlcli.training.trained import TrainedModel
 
-SPEC_SUFFIXES = (".yaml", ".yml")
+SPEC_SUFFIXES, MANIFEST_SUFFIX = (".yaml", ".yml"), ".csv"
 _BEGINNINGS = {"imagenet": "ImageNet weights", "random": "random weights"}
 
 
@@ -109,19 +109,19 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
         DataError: if the folder cannot be learned from.
         ResourceError: if the disk is full or not writable, or the weights are not installed.
     """
-    from dlcli.commands.plan import make_plan, pixel_format_of
+    from dlcli.commands.plan import make_plan
+    from dlcli.commands.split_rule import choose_split_rule
     from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
-    from dlcli.data.split import TRAIN, SplitFractions
+    from dlcli.data.split import TRAIN
     from dlcli.runs.run import FAILED, INTERRUPTED
 
     clock = _Clock()
     source = read_options(options)
     folder = _folder_of(source.spec)
     _require_room(options, folder)
-    split = source.spec.data.split
-    fractions = SplitFractions(split.val, split.test, split.seed)
-    index = list_dataset(folder, reporter)
-    sizes = expected_sizes(index, fractions)
+    index = list_dataset(folder, reporter, exclude=source.spec.data.exclude)
+    rule = choose_split_rule(source.spec.data, index, options.runs_folder)
+    sizes = expected_sizes(index, rule)
     with clock.phase("model"):
         plan = make_plan(source, index.class_names, sizes[TRAIN], options.runs_folder, reporter)
     _introduce(plan, reporter)
@@ -131,8 +131,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
         plan.prepare(reporter)
     with clock.phase("data"):
         strict = options.strict or plan.spec.data.unreadable == "error"
-        pixel_format = pixel_format_of(plan.spec)
-        dataset = prepare_dataset(index, pixel_format, fractions, reporter, strict=strict)
+        dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
     opened = _open_run(options, plan.spec, dataset)
     try:
         result = _train(opened, plan, dataset, clock, reporter)
@@ -200,7 +199,7 @@ def _require_room(options: TrainOptions, folder: Path) -> None:
     """Whether the run can be made where it is wanted; asked before any picture is read."""
     from dlcli.runs.run import require_free_name
 
-    if options.runs_folder.resolve().is_relative_to(folder.resolve()):
+    if folder.is_dir() and options.runs_folder.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
             f"the runs folder {options.runs_folder} would lie among the pictures.",
             where=str(folder),
@@ -216,18 +215,17 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
     from dlcli.runs.run import create_run
     from dlcli.spec.loader import dump_spec
 
-    folder = dataset.index.folder
-    resolved = folder.resolve()
+    index = dataset.index
     opened = create_run(
         options.runs_folder,
-        resolved.name,
+        index.source.resolve().name.removesuffix(MANIFEST_SUFFIX),
         options.name,
         {
             "command": list(options.command),
             **describe_environment(),
             "seed": spec.train.seed,
             "data": {
-                "folder": str(resolved),
+                "folder": str(index.folder.resolve()),
                 "fingerprint": dataset.store.key,
                 "classes": list(dataset.class_names),
                 "num_images": dataset.num_images(),
@@ -235,11 +233,18 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
             "skipped": [{"path": file.path, "reason": file.reason} for file in dataset.skipped],
         },
     )
-    data = spec.data.model_copy(update={"folder": resolved})
-    files.write_text(opened.folder / files.SPEC, dump_spec(spec.model_copy(update={"data": data})))
+    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(spec, index)))
     header = ("path", "label", "split", "group", "sha256")
     files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
     return opened
+
+
+def _with_whole_paths(spec: Spec, index: DatasetIndex) -> Spec:
+    """As it must be to be read again from another folder."""
+    data = {"folder": index.source.resolve()}
+    if spec.data.exclude is not None:
+        data["exclude"] = spec.data.exclude.resolve()
+    return spec.model_copy(update={"data": spec.data.model_copy(update=data)})
 
 
 def _is_elsewhere(runs_folder: Path) -> bool:

@@ -33,7 +33,7 @@ def _expand_path(path: str) -> Iterator[str]:
     if not os.path.isdir(path):
         yield path
         return
-    from dlcli.data.index import list_images  # a single picture needs it not
+    from dlcli.data.folders import list_images  # a single picture needs it not
 
     yield from list_images(Path(path))
 

@@ -22,6 +22,7 @@ import PIL
 from numpy.typing import NDArray
 
 from dlcli import cache
+from dlcli.data.heif import heif_version
 from dlcli.data.likeness import look_of
 from dlcli.data.pixels import (
     CHANGED,
@@ -169,6 +170,7 @@ class _Pictures:
             pixels=asdict(self.pixel_format),
             reader=READER_VERSION,
             pillow=PIL.__version__,
+            heif=heif_version(),
         )
 
     @property

@@ -12,13 +12,39 @@ _BOLD, _RED, _YELLOW, _DIM = "1", "31", "33", "2"
 
 def use_utf8() -> None:
     """Both streams in UTF-8 on every platform; bytes of a path that were no UTF-8 pass through.
-    A stream that was closed before the start leads nowhere."""
+    A stream that was closed before the start leads nowhere. stderr gets a descriptor of its own:
+    number 2 is silenced while libraries work that talk past Python (`silenced_stderr`)."""
+    _fill_closed_descriptors()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    if (own := _beside_descriptor_2(sys.stderr)) is not None:
+        for name in ("stderr", "__stderr__"):  # Rich asks the latter how wide the terminal is
+            setattr(sys, name, own)
+
+
+def _fill_closed_descriptors() -> None:
+    """No file that is opened later may take the place of a stream that was closed: what a library
+    says on descriptor 2 would be written into it."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+def _beside_descriptor_2(stream: TextIO) -> TextIO | None:
+    """A stream to where descriptor 2 leads now, whatever becomes of the descriptor; None where
+    `stream` does not lead there, as under pytest."""
+    try:
+        if stream.fileno() != 2:
+            return None
+        stream.flush()
+        own = os.dup(2)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return open(own, "w", 1, encoding="utf-8", errors="surrogateescape", closefd=False)
 
 
 def is_terminal(stream: TextIO) -> bool:

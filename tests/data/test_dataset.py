@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dlcli.data.dataset import (
     Dataset,
     expected_sizes,
     list_dataset,
-    list_skipped,
     prepare_dataset,
 )
 from dlcli.data.index import SkippedFile
@@ -146,6 +146,40 @@ def test_duplicates_share_a_split_and_a_group(tmp_path: Path) -> None:
 
 
 TWINS = {"cat/000.png", "cat/copy-0.png", "cat/copy-1.png", "cat/copy-2.png"}
+
+
+def test_near_duplicates_share_a_split_and_a_group(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path, {"cat": 12, "dog": 12})
+    for number in range(3):
+        small = Image.open(folder / "cat" / "000.png").resize((40 - number, 36))
+        small.save(folder / "cat" / f"near-{number}.png")
+    alike = {"cat/000.png", "cat/near-0.png", "cat/near-1.png", "cat/near-2.png"}
+    for seed in range(8):
+        dataset, heard = prepare(folder, SplitFractions(0.3, 0.3, seed))
+        rows = np.arange(len(dataset.index.files))
+        twins = [row for row in rows if dataset.index.files[row].path in alike]
+        assert len({dataset.splits[row] for row in twins}) == 1
+        assert len(set(dataset.groups(rows[twins]))) == 1
+        assert len(set(dataset.groups(rows))) == 24
+        assert "; 3 near duplicates kept together)" in heard.said[-1]
+
+
+def test_near_duplicates_in_two_parts_are_warned_of(tmp_path: Path) -> None:
+    counts = {part: {"cat": 6, "dog": 6} for part in ("train", "val", "test")}
+    folder = write_parts(tmp_path, counts)
+    Image.open(folder / "test/cat/0.png").resize((90, 75)).save(folder / "train/cat/near.png")
+    dataset, heard = prepare(folder)
+    assert dataset.num_images() == {"train": 13, "val": 12, "test": 12, "skipped": 0}
+    assert [line for line in heard.warned if line.startswith("1 training pictures belong togeth")]
+
+
+def test_a_class_of_one_scene_is_warned_of(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path, {"cat": 12, "dog": 1})
+    scene = Image.open(folder / "dog/000.png")
+    for number in range(20):
+        scene.resize((60 + number, 50)).save(folder / "dog" / f"near-{number}.png")
+    _, heard = prepare(folder)
+    assert [line for line in heard.warned if line.startswith("most pictures look alike in dog:")]
 
 
 def test_a_picture_in_two_classes_is_warned_of(tmp_path: Path) -> None:
@@ -323,16 +357,3 @@ def test_a_class_may_be_missing_from_test(tmp_path: Path) -> None:
     dataset, _ = prepare(write_parts(tmp_path, counts))
     assert dataset.class_names == ("cat", "dog")
     assert set(dataset.labels(dataset.rows(TEST))) == {1}
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, ""),
-        (1, "0.png (broken)"),
-        (3, "0.png (broken), 1.png (broken), 2.png (broken)"),
-        (5, "0.png (broken), 1.png (broken), 2.png (broken), and 2 more"),
-    ],
-)
-def test_skipped_files_are_listed_briefly(count: int, text: str) -> None:
-    assert list_skipped([SkippedFile(f"{number}.png", "broken") for number in range(count)]) == text

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +124,110 @@ def test_both_streams_carry_any_path(monkeypatch: pytest.MonkeyPatch) -> None:
     for stream in streams:
         stream.flush()
     assert [stream.getvalue() for stream in content] == [b"\xc3\xa9 \xff\n", b" \xc3\xa9 \xff\n"]
+
+
+# --- stderr beside descriptor 2 ---
+
+
+def run(program: str, shell: str = "", **options: object) -> subprocess.CompletedProcess[str]:
+    """A process that has prepared its streams; `shell` redirects them."""
+    start = "import os, subprocess, sys\nfrom dlcli.ui import console\nconsole.use_utf8()\n"
+    command = [sys.executable, "-c", start + program]
+    if shell:
+        command = ["sh", "-c", f'exec "$@" {shell}', "sh", *command]
+    how = {"capture_output": True, "text": True, "timeout": 60, **options}
+    return subprocess.run(command, check=False, **how)  # type: ignore[call-overload,no-any-return]
+
+
+needs_shell = pytest.mark.skipif(os.name != "posix", reason="no sh here")
+
+
+def test_what_python_says_is_heard_while_descriptor_2_is_silent() -> None:
+    done = run(
+        """
+from dlcli.processor import silenced_stderr
+os.write(2, b"a library before\\n")
+console.print_warning("before")
+with silenced_stderr():
+    os.write(2, b"a library inside\\n")
+    console.print_warning("inside")
+    print("by hand", file=sys.stderr)
+os.write(2, b"a library after\\n")
+raise SystemExit("the end")
+""",
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "a library before",
+        " warning: before",
+        " warning: inside",
+        "by hand",
+        "a library after",
+        "the end",
+    ]
+
+
+def test_a_child_inherits_the_true_stderr() -> None:
+    child = "import os; os.write(2, b'from the child')"
+    assert run(f"subprocess.run([sys.executable, '-c', {child!r}])").stderr == "from the child"
+
+
+def test_the_streams_may_be_prepared_twice() -> None:
+    done = run("before = sys.stderr\nconsole.use_utf8()\nprint(before is sys.stderr)")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_traceback_is_heard() -> None:
+    done = run("raise ValueError('a bug')")
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: a bug\n")
+
+
+@needs_shell
+@pytest.mark.parametrize("shell", ["2>&-", "2>&- <&-", "2>/dev/null"])
+def test_without_stderr_the_answer_is_given(shell: str, tmp_path: Path) -> None:
+    """And what a library says goes into no file that was opened later."""
+    path = tmp_path / "file"
+    done = run(
+        f"""
+file = open({str(path)!r}, "w")
+console.print_warning("unheard")
+os.write(2, b"a library")
+console.print_answer([str(file.fileno() > 2)])
+""",
+        shell,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert path.read_text() == ""
+
+
+def test_a_reader_of_stderr_who_left_does_not_end_the_work() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(
+        """
+console.print_warning("unheard")
+console.print_warning("unheard")
+console.print_answer(["the answer"])
+""",
+        capture_output=False,
+        stdout=subprocess.PIPE,
+        stderr=writer,
+    )
+    os.close(writer)
+    assert done.stdout == "the answer\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals to open here")
+def test_a_terminal_stays_one() -> None:
+    controller, terminal = os.openpty()
+    done = run(
+        "print(sys.stderr.isatty(), console.is_terminal(sys.stderr), sys.__stderr__.isatty())",
+        capture_output=False,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert done.stdout == "True True True\n"
