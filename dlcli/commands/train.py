@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dlcli.artifact import ModelFacts
     from dlcli.commands.plan import Plan
     from dlcli.data.dataset import Dataset
-    from dlcli.data.index import DatasetIndex, SkippedFile
+    from dlcli.data.index import SkippedFile
     from dlcli.metrics.report import Report
     from dlcli.runs.run import Run
     from dlcli.spec.loader import SpecSource
@@ -233,17 +233,21 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
             "skipped": [{"path": file.path, "reason": file.reason} for file in dataset.skipped],
         },
     )
-    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(spec, index)))
+    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(spec, dataset)))
     header = ("path", "label", "split", "group", "sha256")
     files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
     return opened
 
 
-def _with_whole_paths(spec: Spec, index: DatasetIndex) -> Spec:
+def _with_whole_paths(spec: Spec, dataset: Dataset) -> Spec:
     """As it must be to be read again from another folder."""
-    data = {"folder": index.source.resolve()}
+    from dlcli.data.partition import EarlierSplit
+
+    data: dict[str, Any] = {"folder": dataset.index.source.resolve()}
     if spec.data.exclude is not None:
         data["exclude"] = spec.data.exclude.resolve()
+    if isinstance(dataset.rule, EarlierSplit):
+        data["split_from"] = str(Path(dataset.rule.name).resolve())
     return spec.model_copy(update={"data": spec.data.model_copy(update=data)})
 
 

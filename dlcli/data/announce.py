@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dlcli.data.index import DatasetIndex, SkippedFile
 from dlcli.data.partition import EarlierSplit
-from dlcli.data.split import TEST, TRAIN, VAL, SplitFractions
+from dlcli.data.split import TEST, TRAIN, VAL
 from dlcli.events import Reporter, Said, Warned
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def announce_index(index: DatasetIndex, reporter: Reporter) -> None:
         reporter.report(Warned(f"left out, since there are no pictures in it: {names}"))
 
 
-def announce_dataset(
-    dataset: Dataset, rule: SplitFractions | EarlierSplit, reporter: Reporter
-) -> None:
+def announce_dataset(dataset: Dataset, reporter: Reporter) -> None:
     """The parts, what was skipped, and what makes the numbers worth less."""
     counts = dataset.num_images()
     shares = ", ".join(f"{counts[split]} {split}" for split in (TRAIN, VAL, TEST))
-    reporter.report(Said(f"split: {shares} ({_origin(dataset, rule)}{_kept_together(dataset)})"))
+    reporter.report(Said(f"split: {shares} ({_origin(dataset)}{_kept_together(dataset)})"))
     if dataset.skipped:
         listed = list_skipped(dataset.skipped)
         reporter.report(Warned(f"skipped {len(dataset.skipped)}: {listed}"))
@@ -60,7 +58,8 @@ def announce_dataset(
     _warn_of_small_parts(dataset, counts, reporter)
 
 
-def _origin(dataset: Dataset, rule: SplitFractions | EarlierSplit) -> str:
+def _origin(dataset: Dataset) -> str:
+    rule = dataset.rule
     if isinstance(rule, EarlierSplit):
         added = f"; {dataset.num_added} added pictures" if dataset.num_added else ""
         return f"as in {rule.name}{added}"

@@ -70,8 +70,9 @@ def _is_negative(image: Image.Image) -> bool:
 @functools.cache
 def _levels(most: int, negative: bool) -> NDArray[np.uint8]:
     """uint8 (65536,): the grey of every 16-bit value, of which `most` is white."""
-    levels = np.rint(np.minimum(np.arange(65536) / most, 1) * 255).astype(np.uint8)
-    return 255 - levels if negative else levels
+    shares = np.minimum(np.arange(65536) / most, 1)
+    levels: NDArray[np.uint8] = np.rint(255 * (1 - shares if negative else shares)).astype(np.uint8)
+    return levels
 
 
 def _from_32_bit(values: NDArray[np.generic], *, is_float: bool) -> NDArray[np.uint8]:

@@ -26,8 +26,9 @@ from dlcli.events import Reporter
 class Dataset:
     """Pictures with labels and splits; row i is the i-th file of `index` and of `store`.
 
-    `splits[i]` is "train", "val" or "test", or None for a file that is not used. `num_added` are
-    the pictures that an earlier split did not hold.
+    `splits[i]` is "train", "val" or "test", or None for a file that is not used; `rule` is what
+    decided where the folder does not. `num_added` are the pictures that an earlier split did not
+    hold.
     """
 
     index: DatasetIndex
@@ -35,6 +36,7 @@ class Dataset:
     splits: tuple[str | None, ...]
     related: Related
     skipped: tuple[SkippedFile, ...]
+    rule: SplitFractions | EarlierSplit
     num_added: int = 0
 
     @property
@@ -133,8 +135,8 @@ def prepare_dataset(
     _require_training_pictures(index, partition.splits, [*unreadable, *partition.leaks])
     skipped = (*index.skipped, *unreadable, *partition.leaks)
     splits = tuple(partition.splits)
-    dataset = Dataset(index, store, splits, related, skipped, partition.num_added)
-    announce_dataset(dataset, rule, reporter)
+    dataset = Dataset(index, store, splits, related, skipped, rule, partition.num_added)
+    announce_dataset(dataset, reporter)
     return dataset
 
 

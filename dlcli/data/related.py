@@ -45,7 +45,7 @@ def relate(index: DatasetIndex, store: PixelStore) -> Related:
     near = rows[near_duplicates(store.records["look"][rows])]
     certain = np.concatenate([copies, given])
     labels = np.array([file.label for file in index.files], np.int64)
-    uniform = _uniform_labels(labels, np.concatenate([certain, near]), near)
+    uniform = uniform_labels(labels, np.concatenate([certain, near]), near)
     if uniform:
         near = near[~np.isin(labels[near], list(uniform)).any(axis=1)]
     num_rows = len(index.files)
@@ -64,7 +64,7 @@ def name_alone(index: DatasetIndex) -> tuple[str, ...]:
     return tuple(file.group or file.path for file in index.files)
 
 
-def _uniform_labels(
+def uniform_labels(
     labels: NDArray[np.int64], links: NDArray[np.int64], near: NDArray[np.int64]
 ) -> set[int]:
     """Classes of which more than half would be one group, were likeness to count."""

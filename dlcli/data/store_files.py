@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ class StoreFiles:
 class Appender:
     """Adds rows; `done` is how many there are."""
 
-    def __init__(self, files: dict[str, BinaryIO], row_bytes: int, done: int) -> None:
+    def __init__(self, files: Mapping[str, BinaryIO], row_bytes: int, done: int) -> None:
         self._files, self._row_bytes, self.done = files, row_bytes, done
 
     def append(self, reading: Reading) -> None:
