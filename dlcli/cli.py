@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -156,10 +157,86 @@ def init(
 
 
 @app.command()
+def check(
+    target: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of class folders, a manifest (.csv) or a spec (.yaml).", metavar="TARGET"
+        ),
+    ],
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            help="End with exit code 6 if there are findings of these kinds, e.g. corrupt,leak.",
+            metavar="KIND,...",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the pictures that were found.", metavar="FILE.html"),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Find labels that a run does not believe, and pictures unlike all others.",
+            metavar="RUN",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with exit code 4 if a picture is unreadable.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the report.")] = False,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read every picture in full and say what is wrong with them; nothing is changed.
+
+    Found are damaged files, copies and look-alikes (across classes and across train, val and test
+    above all), uneven and small classes, pictures that are tiny, blank, dark or blurred, and more.
+
+    \b
+    Example:
+        dlcli check ./animals
+        dlcli check ./animals --report report.html
+        dlcli check ./animals --fail-on corrupt,leak --quiet
+    """
+    from dlcli.commands import check as command
+    from dlcli.runs.run import default_runs_folder
+    from dlcli.ui import check_lines, formats
+    from dlcli.ui.progress import make_reporter
+
+    with sentences():
+        options = command.CheckOptions(
+            target,
+            runs_dir or default_runs_folder(),
+            tuple(fail_on or ()),
+            report,
+            force=force,
+            labels=labels,
+            strict=strict,
+        )
+        with make_reporter(quiet=quiet) as reporter:
+            result = command.run(options, reporter)
+        if as_json:
+            console.print_answer([formats.dump_json(formats.check_document(result))])
+        else:
+            console.print_answer(check_lines.check_lines(result))
+        # The answer is given by now: a disk too full for the page does not take it away.
+        if report is not None:
+            command.write_report(result, report)
+        command.require_gates(result, strict=strict)
+
+
+@app.command()
 def train(
     target: Annotated[
         Path | None,
-        typer.Argument(help="A folder of class folders, or a spec (.yaml).", metavar="[TARGET]"),
+        typer.Argument(
+            help="A folder of class folders, a manifest (.csv) or a spec (.yaml).",
+            metavar="[TARGET]",
+        ),
     ] = None,
     spec: Annotated[
         Path | None, typer.Option("--spec", help="A spec for the folder.", metavar="FILE")
@@ -171,6 +248,14 @@ def train(
     runs_dir: RunsDir = None,
     name: Annotated[
         str | None, typer.Option("--name", help="The run's name.", metavar="NAME")
+    ] = None,
+    split_from: Annotated[
+        str | None,
+        typer.Option(
+            "--split-from",
+            help="Use the split of an earlier run; added pictures go to train.",
+            metavar="RUN",
+        ),
     ] = None,
     effort: Annotated[Effort | None, typer.Option(help="How long it may take.")] = None,
     strict: Annotated[
@@ -196,6 +281,8 @@ def train(
 
     with sentences():
         overrides = [*(set_ or []), *([f"train.effort={effort.value}"] if effort else [])]
+        if split_from is not None:  # quoted: a run may be called 17
+            overrides.append(f"data.split_from={json.dumps(split_from)}")
         options = command.TrainOptions(
             target=target,
             runs_folder=runs_dir or default_runs_folder(),
@@ -221,7 +308,8 @@ def evaluate(
     target: Annotated[
         Path | None,
         typer.Argument(
-            help="A labelled folder [default: the run's own test pictures].", metavar="[TARGET]"
+            help="A labelled folder or manifest [default: the run's own test pictures].",
+            metavar="[TARGET]",
         ),
     ] = None,
     run: RunName = None,

@@ -11,7 +11,7 @@ import pytest
 from dlcli import __version__
 from tests.conftest import Command, write_image
 
-COMMANDS = ("init", "train", "evaluate", "predict", "export", "models")
+COMMANDS = ("init", "check", "train", "evaluate", "predict", "export", "models")
 
 
 def test_help_lists_the_commands(dlcli: Command) -> None:
@@ -44,6 +44,11 @@ def test_version(dlcli: Command) -> None:
         ["predict", "x.jpg", "--json", "--format", "csv"],
         ["train", "x", "--set", "epochs"],
         ["init", "--template", "trnsfer"],
+        ["check"],
+        ["check", "no-such-folder"],
+        ["check", ".", "--fail-on", "duplicates"],
+        ["check", ".", "--fail-on", "unlikely_label"],
+        ["check", ".", "--labels", "no-such-run"],
         ["export", "--format", "torch"],
     ],
 )

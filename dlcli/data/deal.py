@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_TRAIN, _VAL, _TEST = range(3)
+_PARTS = _TRAIN, _VAL, _TEST = range(3)
 _MOST_TRIES, _TRIES_IN_ALL, _LEAST_TRIES, _MOST_FIXED = 1000, 10_000, 5, 300
 _MOST_FAILURES, _MOST_FIRST_MOVES = 50, 100
 # In rows of the table looked at; a call costs as much as some hundred rows.
@@ -134,8 +134,8 @@ class _Hand:
         self.holders[part, labels] += 1
 
     def changes(self, groups: Integers, part: int) -> tuple[Integers, Integers]:
-        """What moving each of these groups alone to a part would add to the deviation, and to the
-        weight of the needs missed: two (len(groups),)."""
+        """What moving each of these groups alone to another part would add to the deviation, and
+        to the weight of the needs missed: two (len(groups),), never below 0 for a group there."""
         rows, starts = self._rows(groups)
         self.work += len(rows) + _CALL
         labels, sizes = self.table.labels[rows], self.table.sizes[rows]
@@ -145,7 +145,6 @@ class _Hand:
         lost = self.needs[origins, labels] & (self.holders[origins, labels] == 1)
         met = self.needs[part, labels] & (self.holders[part, labels] == 0)
         missed = lost * self._weights[origins] - met * self._weights[part]
-        deviation[origins == part] = missed[origins == part] = 0
         return np.add.reduceat(deviation, starts), np.add.reduceat(missed, starts)
 
     def _rows(self, groups: Integers) -> tuple[Integers, Integers]:
@@ -157,13 +156,11 @@ class _Hand:
 
 
 def _mend(hand: _Hand) -> None:
-    """Meets the needs that the deal missed: those of train first, then val, then test; in each,
-    those of the label with the fewest groups first. None that was met before is given up."""
+    """Meets the needs that the deal missed, those of train first, then val, then test; none that
+    was met before is given up for another."""
     search = _Search(hand)
-    num_groups = hand.holders.sum(axis=0)
-    for part in (_TRAIN, _VAL, _TEST):
-        labels = np.flatnonzero(hand.needs[part])
-        for label in labels[np.argsort(num_groups[labels], kind="stable")].tolist():
+    for part in _PARTS:
+        for label in np.flatnonzero(hand.needs[part]).tolist():
             search.keep(part, label)
 
 
@@ -231,22 +228,21 @@ class _Search:
 def _refine(hand: _Hand) -> None:
     """Lessens the deviation, never missing more needs, by moves of one group or of two that share
     a label; ends where none is found, or at a bound on the work."""
-    parts = np.flatnonzero(hand.needs.any(axis=1)).tolist()
     hand.work = 0
     while hand.excess.any() and hand.work < _MOST_WORK:
         groups = hand.groups_astray()
-        changes = np.array([hand.changes(groups, part) for part in parts])
-        if not (_move_one(hand, parts, groups, changes) or _move_two(hand, parts, groups, changes)):
+        changes = np.array([hand.changes(groups, part) for part in _PARTS])
+        if not (_move_one(hand, groups, changes) or _move_two(hand, groups, changes)):
             return
 
 
-def _move_one(hand: _Hand, parts: list[int], groups: Integers, changes: Integers) -> bool:
+def _move_one(hand: _Hand, groups: Integers, changes: Integers) -> bool:
     """Makes the moves that help, the one that helps most first; whether there was any."""
     totals = changes.sum(axis=1)
-    places, numbers = np.nonzero(totals < 0)
+    parts, numbers = np.nonzero(totals < 0)
     has_moved, failures = False, 0
-    for at in np.argsort(totals[places, numbers], kind="stable"):
-        group, part = int(groups[numbers[at]]), parts[places[at]]
+    for at in np.argsort(totals[parts, numbers], kind="stable"):
+        group, part = int(groups[numbers[at]]), int(parts[at])
         # Others were moved meanwhile.
         if sum(hand.changes(np.array([group]), part)) < 0:
             hand.move(group, part)
@@ -258,28 +254,28 @@ def _move_one(hand: _Hand, parts: list[int], groups: Integers, changes: Integers
     return has_moved
 
 
-def _move_two(hand: _Hand, parts: list[int], groups: Integers, changes: Integers) -> bool:
+def _move_two(hand: _Hand, groups: Integers, changes: Integers) -> bool:
     """Makes the first two moves found that help together, trying first what spoils the counts
     least; whether there were any."""
-    places, numbers = np.nonzero(hand.parts[groups] != np.array(parts)[:, None])
-    order = np.argsort(changes[places, 0, numbers], kind="stable")
+    parts, numbers = np.nonzero(hand.parts[groups] != np.array(_PARTS)[:, None])
+    order = np.argsort(changes[parts, 0, numbers], kind="stable")
     return any(
-        _move_with_another(hand, parts, int(groups[numbers[at]]), parts[places[at]])
+        _move_with_another(hand, int(groups[numbers[at]]), int(parts[at]))
         for at in order[:_MOST_FIRST_MOVES]
         if hand.work < _MOST_WORK
     )
 
 
-def _move_with_another(hand: _Hand, parts: list[int], group: int, part: int) -> bool:
+def _move_with_another(hand: _Hand, group: int, part: int) -> bool:
     """Makes this move and the best one after it, if they help together; whether they do."""
     # Only what shares a label can make up for it.
     others = np.unique(np.concatenate([hand.groups_with(label) for label in hand.labels_of(group)]))
     origin, cost = int(hand.parts[group]), sum(hand.changes(np.array([group]), part))
     hand.move(group, part)
-    totals = np.array([sum(hand.changes(others, other)) for other in parts])
+    totals = np.array([sum(hand.changes(others, other)) for other in _PARTS])
     if cost + totals.min() < 0:
-        place, number = divmod(int(totals.argmin()), len(others))
-        hand.move(int(others[number]), parts[place])
+        next_part, number = divmod(int(totals.argmin()), len(others))
+        hand.move(int(others[number]), next_part)
         return True
     hand.move(group, origin)
     return False

@@ -17,8 +17,9 @@ from dlcli.metrics.calibration import fit_temperature
 from dlcli.runtime.head import Head, softmax
 
 PENALTIES = (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+FOLD_TOLERANCE = 1e-3
 _FOLDS = 3
-_TOLERANCE, _FOLD_TOLERANCE = 1e-4, 1e-3
+_TOLERANCE = 1e-4
 _MAX_ITERATIONS = 1000
 
 Floats = NDArray[np.float32]
@@ -46,19 +47,23 @@ class FittedHead:
 
 
 @dataclass(frozen=True)
-class _Space:
-    """Features are centred, scaled by one number and rotated into the span of the training set."""
+class Space:
+    """Features are centred, scaled by one number and rotated into the span of the training set;
+    `rotation` is None where they span it all."""
 
     mean: Floats
     scale: float
-    rotation: Floats
+    rotation: Floats | None
 
     def enter(self, features: Floats) -> Floats:
-        return np.asarray((features - self.mean) / self.scale @ self.rotation, np.float32)
+        """Plain features float32 (N, F) -> float32 (N, S), S no more than F."""
+        centred = (features - self.mean) / self.scale
+        inside = centred if self.rotation is None else centred @ self.rotation
+        return np.asarray(inside, np.float32)
 
     def leave(self, weights: Floats, bias: Floats, temperature: float) -> Head:
         """The head on plain features that answers as `weights` and `bias` do in here."""
-        outside = self.rotation @ weights / self.scale
+        outside = (weights if self.rotation is None else self.rotation @ weights) / self.scale
         return Head(
             np.asarray(outside, np.float32),
             np.asarray(bias - self.mean @ outside, np.float32),
@@ -77,14 +82,14 @@ def fit_head(
     too sharp an answer. Where train is too small for folds, val may only make answers milder.
     `seed` deals the folds.
     """
-    space = _span(train.features)
+    space = span(train.features)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
     fits = []
-    model = _new_model(_TOLERANCE)
+    model = new_solver(_TOLERANCE)
     for penalty in PENALTIES:
-        _fit(model, inside, train.labels, penalty)
-        fits.append(_weights(model, num_classes))
-    losses = np.stack([_log_losses(inside_val @ w + b, val.labels) for w, b in fits])
+        fit_solver(model, inside, train.labels, penalty)
+        fits.append(weights_of(model, num_classes))
+    losses = np.stack([log_losses(inside_val @ w + b, val.labels) for w, b in fits])
     chosen = within_one_standard_error(losses)
     weights, bias = fits[chosen]
     val_logits = inside_val @ weights + bias
@@ -119,36 +124,38 @@ def within_one_standard_error(losses: NDArray[np.floating]) -> int:
     return int(np.argmax(excess.mean(axis=1) <= standard_error))
 
 
-def _span(features: Floats) -> _Space:
+def span(features: Floats) -> Space:
+    """The space in which a head on these training features is fitted."""
     mean = features.mean(axis=0)
     centred = features - mean
     scale = float(centred.std()) or 1.0
     centred /= scale
     few_rows = len(centred) < centred.shape[1]
     if not few_rows:
-        return _Space(mean, scale, np.eye(centred.shape[1], dtype=np.float32))
+        return Space(mean, scale, None)
     squares, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
     kept = squares > max(squares[-1] * 1e-7, 1e-12)
     kept[-1] = True  # features that are all alike span nothing, and still need a head
     rotation = centred.T @ (vectors[:, kept] / np.sqrt(np.maximum(squares[kept], 1e-12))).astype(
         np.float32
     )
-    return _Space(mean, scale, rotation)
+    return Space(mean, scale, rotation)
 
 
-def _new_model(tolerance: float) -> Any:
+def new_solver(tolerance: float) -> Any:
+    """A solver that begins each fit where the last one ended."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(warm_start=True, max_iter=_MAX_ITERATIONS, tol=tolerance)
 
 
-def _fit(model: Any, features: Floats, labels: Labels, penalty: float) -> None:
-    """`penalty` weighs half the squared weights against the mean log loss."""
+def fit_solver(model: Any, features: Floats, labels: Labels, penalty: float) -> None:
+    """Fits a head; `penalty` weighs half the squared weights against the mean log loss."""
     model.set_params(C=1 / (penalty * len(labels)))
     model.fit(features, labels)
 
 
-def _weights(model: Any, num_classes: int) -> tuple[Floats, Floats]:
+def weights_of(model: Any, num_classes: int) -> tuple[Floats, Floats]:
     """Weights (F, K) and bias (K,); scikit-learn keeps one column for two classes."""
     weights, bias = model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32)
     if num_classes == 2:
@@ -173,13 +180,14 @@ def _held_out_logits(
     for fitted, held_out in folds.split(features, train.labels, train.groups):
         if len(np.unique(train.labels[fitted])) < num_classes:
             return None
-        model = _new_model(_FOLD_TOLERANCE)
-        _fit(model, features[fitted], train.labels[fitted], penalty)
-        weights, bias = _weights(model, num_classes)
+        model = new_solver(FOLD_TOLERANCE)
+        fit_solver(model, features[fitted], train.labels[fitted], penalty)
+        weights, bias = weights_of(model, num_classes)
         logits[held_out] = features[held_out] @ weights + bias
     return logits
 
 
-def _log_losses(logits: Floats, labels: Labels) -> NDArray[np.floating]:
+def log_losses(logits: Floats, labels: Labels) -> NDArray[np.floating]:
+    """Of each row: logits (N, K) and labels (N,) -> (N,)."""
     probabilities = softmax(logits)[np.arange(len(labels)), labels]
     return -np.log(np.maximum(probabilities, 1e-12))

@@ -11,6 +11,7 @@ from dlcli import __version__
 from dlcli.ui.console import bold, dim, printable
 
 if TYPE_CHECKING:
+    from dlcli.commands.check import CheckResult
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
     from dlcli.commands.init import InitResult
@@ -58,6 +59,23 @@ def dry_run_document(result: DryRunResult) -> dict[str, Any]:
             "effort": result.plan.spec.train.effort,
             "stages": [asdict(stage) for stage in result.plan.stages],
         },
+    }
+
+
+def check_document(result: CheckResult) -> dict[str, Any]:
+    """`check --json`"""
+    return {
+        **_opening("check"),
+        "target": str(result.target),
+        "num_images": result.num_images,
+        "classes": [asdict(own) for own in result.classes],
+        "splits": result.splits,
+        "findings": [asdict(finding) for finding in result.findings],
+        "gates": [asdict(gate) for gate in result.gates],
+        "census": asdict(result.census),
+        "skipped": [asdict(file) for file in result.skipped],
+        "num_ignored": result.num_ignored,
+        "uniform_classes": list(result.uniform_classes),
     }
 
 

@@ -85,6 +85,14 @@ def test_the_last_group_of_a_label_may_change_places_with_another() -> None:
     assert deal(table, worse, needs).tolist() == [1, 2, 0]
 
 
+def test_the_last_groups_of_a_label_change_places_also_where_others_are_many() -> None:
+    # A move of label 1 alone costs more than a first move of label 0 (but for the need it leaves).
+    table = table_of({0: 3}, {0: 4}, {0: 8}, *[{1: 10}] * 60)
+    quotas = quotas_of((8, 3, 4), (590, 5, 5))
+    parts = deal(table, quotas, needs_of(EVERYWHERE, EVERYWHERE))
+    assert parts[:3].tolist() == [1, 2, 0]
+
+
 def test_nothing_is_moved_to_a_part_that_was_not_asked_for() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -172,13 +180,15 @@ def test_a_tangle_of_needs_is_undone(num_groups: int, seed: int) -> None:
     assert held(table, parts) == [[1] * 30] * 3
 
 
-@pytest.mark.parametrize("num_parts", [2, 3])
-def test_a_hopeless_tangle_of_needs_comes_to_an_end(num_parts: int) -> None:
-    # 100 labels in 30 groups: far too few for each label to have its groups in different parts.
+@pytest.mark.parametrize(("num_labels", "num_groups", "num_parts"), [(100, 30, 2), (60, 80, 3)])
+def test_a_hopeless_tangle_of_needs_comes_to_an_end(
+    num_labels: int, num_groups: int, num_parts: int
+) -> None:
+    # Too few groups for each label to have its own in different parts, and many ways to try.
     rng = np.random.default_rng(0)
-    table = tangle(np.array([rng.permutation(30)[:num_parts] for _ in range(100)]))
+    table = tangle(np.array([rng.permutation(num_groups)[:num_parts] for _ in range(num_labels)]))
     is_asked = [part < num_parts for part in range(3)]
-    quotas = quotas_of(*[(1, 1, num_parts - 2)] * 100)
-    train, val, _ = held(table, deal(table, quotas, needs_of(*[is_asked] * 100)))
+    quotas = quotas_of(*[(1, 1, num_parts - 2)] * num_labels)
+    train, val, _ = held(table, deal(table, quotas, needs_of(*[is_asked] * num_labels)))
     assert min(train) > 0
     assert sum(count > 0 for count in val) >= 40

@@ -26,6 +26,7 @@ from dlcli.metrics.report import Report, make_report
 from dlcli.spec.schema import Spec
 from dlcli.training.stages import Stage
 from dlcli.ui import formats
+from tests.ui.checked import DIRTY
 
 AWKWARD = [
     "plain.jpg",
@@ -376,3 +377,52 @@ def test_an_undefined_metric_is_null() -> None:
     report = document["report"]
     assert isinstance(report, dict)
     assert (report["accuracy"], report["accuracy_interval"], report["log_loss"]) == (None,) * 3
+
+
+def test_the_keys_of_check_are_frozen() -> None:
+    document = json.loads(formats.dump_json(formats.check_document(DIRTY)))
+    assert list(document) == [
+        "schema",
+        "command",
+        "dlcli",
+        "target",
+        "num_images",
+        "classes",
+        "splits",
+        "findings",
+        "gates",
+        "census",
+        "skipped",
+        "num_ignored",
+        "uniform_classes",
+    ]
+    assert (document["schema"], document["command"]) == (1, "check")
+    assert document["classes"] == [
+        {"name": "cat", "num_images": 1200},
+        {"name": "dog", "num_images": 40},
+    ]
+    assert document["findings"][0] == {
+        "kind": "leak",
+        "paths": ["test/a", "train/b"],
+        "detail": "the same picture in train and test",
+        "exclude": ["train/b"],
+        "classes": [],
+    }
+    assert document["gates"][0] == {
+        "metric": "leak",
+        "minimum": None,
+        "maximum": 0,
+        "value": 1,
+        "passed": False,
+    }
+    assert document["skipped"][0] == {"path": "cat/skipped0", "reason": "not a picture"}
+    assert document["splits"] == {"train": 1000, "test": 240}
+    assert document["census"] == {
+        "formats": {"JPEG": 1239, "PNG": 1},
+        "modes": {"RGB": 1240},
+        "shapes": {"portrait": 0, "square": 1000, "landscape": 240},
+        "shorter_sides": {"128 to 255": 1240},
+        "heights": {"minimum": 150, "median": 200, "maximum": 250},
+        "widths": {"minimum": 300, "median": 300, "maximum": 300},
+        "aspect_ratios": {"minimum": 1.2, "median": 1.5, "maximum": 2},
+    }

@@ -1,0 +1,59 @@
+"""`dlcli check`: its speed against decoding alone, and its memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks.measure import DLCLI, Measured, median_seconds, repeat, run, seconds
+from tests.benchmarks.pictures import write_small_pictures
+from tests.conftest import SHARED
+
+Row = tuple[str, str, str]
+HYMENOPTERA = SHARED / "data" / "hymenoptera"
+DECODING = Path(__file__).with_name("full_decoding.py")
+NUM_PHOTOS, NUM_SMALL, TURNS = 10_000, 100_000, 5
+
+
+def rows() -> Iterator[Row]:
+    """(what, at least, measured)"""
+    with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
+        photos = link_photos(Path(folder) / "photos")
+        [ours, theirs] = repeat(
+            TURNS, lambda: check(photos), lambda: run((sys.executable, DECODING, photos))
+        )
+        ratio = median_seconds(ours) / median_seconds(theirs)
+        detail = f"{seconds(ours)} against {seconds(theirs)}"
+        what = f"check {NUM_PHOTOS:,} photos, against decoding them in full"
+        yield what, "<= 1.3x", f"{ratio:.2f}x: {detail}"
+        small = write_small_pictures(Path(folder) / "small", NUM_SMALL)
+        done = check(small)
+        what = f"peak memory of check, {NUM_SMALL:,} pictures of 64 px"
+        yield what, "<= 600 MB", f"{done.peak_megabytes:.0f} MB, {done.seconds:.0f} s"
+
+
+def link_photos(folder: Path) -> Path:
+    """The same photos again and again, under other names, until there are enough."""
+    photos = sorted(path for path in HYMENOPTERA.rglob("*.jpg") if path.is_file())
+    for number in range(NUM_PHOTOS):
+        photo = photos[number % len(photos)]
+        copy = folder / photo.parent.name / f"{number:05}.jpg"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if number < len(photos):
+            shutil.copyfile(photo, copy)
+        else:
+            earlier = photos[number % len(photos)].parent.name
+            os.link(folder / earlier / f"{number % len(photos):05}.jpg", copy)
+    return folder
+
+
+def check(folder: Path) -> Measured:
+    """The whole command."""
+    done = run((*DLCLI, "check", folder, "--json", "--quiet"))
+    assert json.loads(done.stdout)["num_images"] in (NUM_PHOTOS, NUM_SMALL)
+    return done
