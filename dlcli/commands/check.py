@@ -177,10 +177,11 @@ def read_kinds(lists: Sequence[str]) -> tuple[str, ...]:
 def _require_run(options: CheckOptions, gated: Sequence[str]) -> None:
     """Before any work: what only a run can find needs one, and it must be there."""
     from dlcli.data.findings import FROM_A_RUN
-    from dlcli.runs.run import find_run
+    from dlcli.runs.run import IMAGENET, find_run
 
     if options.labels is not None:
-        find_run(options.labels, options.runs_folder)
+        if options.labels != IMAGENET:
+            find_run(options.labels, options.runs_folder)
         return
     unknowable = [kind for kind in gated if kind in FROM_A_RUN]
     if unknowable:

@@ -36,9 +36,9 @@ _NO_PICTURES = (".txt", ".csv", ".json", ".xml", ".md", ".ini", ".db", ".yaml")
 
 @dataclass
 class _Listing:
-    """Collects while the folder is walked."""
+    """Collects while the folder is walked; `found` holds (class name, split, paths)."""
 
-    found: list[tuple[str, str, str | None]]
+    found: list[tuple[str, str | None, list[str]]]
     skipped: list[SkippedFile]
     empty: list[str]
     num_ignored: int = 0
@@ -59,11 +59,15 @@ def index_folder(folder: Path) -> DatasetIndex:
             _list_classes(folder, f"{name}/", split, listing)
     else:
         _list_classes(folder, "", None, listing)
-    class_names = tuple(sorted({class_name for _, class_name, _ in listing.found}))
+    class_names = tuple(sorted({name for name, _, _ in listing.found}))
     if not class_names:
         raise _no_pictures(folder, listing)
     label_of = {name: label for label, name in enumerate(class_names)}
-    files = tuple(ImageFile(path, label_of[name], split) for path, name, split in listing.found)
+    files = tuple(
+        ImageFile(path, label_of[name], split)
+        for name, split, paths in listing.found
+        for path in paths
+    )
     return DatasetIndex(
         folder,
         class_names,
@@ -78,8 +82,8 @@ def index_folder(folder: Path) -> DatasetIndex:
 def list_images(folder: Path) -> Iterator[str]:
     """Every file below `folder` that may be a picture, sorted folder by folder, as given paths.
     A sub-folder that may not be read stands for itself: its record will say so."""
-    for path, is_picture in _walk(str(folder), "", strict=False):
-        if is_picture:
+    for batch in _walk(_Below(str(folder), ""), strict=False):
+        for path in batch.paths:
             yield os.path.join(folder, *path.split("/"))
 
 
@@ -122,13 +126,13 @@ def _list_classes(folder: Path, prefix: str, split: str | None, listing: _Listin
     _skip_strays(folder, prefix, listing)
     above = (_identity(str(folder)),)
     for entry in _folders(os.path.join(folder, prefix)):
-        before = len(listing.found)
-        for path, is_picture in _walk(entry.path, f"{prefix}{entry.name}/", above):
-            if is_picture:
-                listing.found.append((path, entry.name, split))
-            else:
-                listing.num_ignored += 1
-        if len(listing.found) == before:
+        paths: list[str] = []
+        for batch in _walk(_Below(entry.path, f"{prefix}{entry.name}/", above)):
+            paths += batch.paths
+            listing.num_ignored += batch.num_ignored
+        if paths:
+            listing.found.append((entry.name, split, paths))
+        else:
             listing.empty.append(entry.name)
 
 
@@ -152,27 +156,61 @@ def _skip_foreign_folders(folder: Path, parts: set[str], listing: _Listing) -> N
     )
 
 
-def _walk(
-    folder: str, prefix: str, above: tuple[tuple[int, int], ...] = (), *, strict: bool = True
-) -> Iterator[tuple[str, bool]]:
-    """(path with `/`, may be a picture) of each file below; links to a folder above end there."""
-    try:
-        here = _identity(folder)
-        if here in above:
-            return
-        entries = _scan(folder)
-    except DataError:
-        if strict:
-            raise
-        yield prefix.rstrip("/"), True
-        return
-    for entry in entries:
-        if not _counts(entry.name):
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """A folder that is still to be looked into: where it is, what its paths begin with, and which
+    folders it lies in."""
+
+    folder: str
+    prefix: str
+    above: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Candidates that follow each other, and how many files among them are no pictures."""
+
+    paths: list[str]
+    num_ignored: int = 0
+
+
+def _walk(start: _Below, *, strict: bool = True) -> Iterator[_Batch]:
+    """What lies below, sorted folder by folder; links to a folder above end there. Where not
+    `strict`, a folder that cannot be listed stands for itself."""
+    pending: list[_Below | _Batch] = [start]  # the next one last; folders may lie very deep
+    while pending:
+        item = pending.pop()
+        if isinstance(item, _Batch):
+            yield item
+            continue
+        try:
+            pending.extend(reversed(_look_into(item)))
+        except DataError:
+            if strict:
+                raise
+            yield _Batch([item.prefix.rstrip("/")])
+
+
+def _look_into(item: _Below) -> list[_Below | _Batch]:
+    """The files of a folder in batches, with its sub-folders between them, by name."""
+    here = _identity(item.folder)
+    if here in item.above:
+        return []
+    prefix, above = item.prefix, (*item.above, here)
+    batch = _Batch([])
+    found: list[_Below | _Batch] = [batch]
+    for entry in _scan(item.folder):
+        name = entry.name
+        if not _counts(name):
             continue
         if _is_folder(entry):
-            yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, here), strict=strict)
+            batch = _Batch([])
+            found += [_Below(entry.path, f"{prefix}{name}/", above), batch]
+        elif _may_be_picture(name):
+            batch.paths.append(prefix + name)
         else:
-            yield prefix + entry.name, _may_be_picture(entry.name)
+            batch.num_ignored += 1
+    return found
 
 
 def _identity(folder: str) -> tuple[int, int]:

@@ -91,7 +91,8 @@ def test_dark_is_not_blank_and_not_blurred() -> None:
 def test_blurred() -> None:
     assert kinds_of(facts(0, sharpness=BLURRED_SHARPNESS - 0.01)) == ["blurred"]
     assert kinds_of(facts(0, sharpness=BLURRED_SHARPNESS), facts(1, sharpness=np.inf)) == []
-    assert kinds_of(facts(0, sharpness=0.1, height=9)) == ["tiny"]
+    large = [facts(seed) for seed in range(3)]
+    assert kinds_of(*large, facts(9, sharpness=0.1, height=9)) == ["tiny"]
 
 
 def test_wrong_suffix_turned_and_frames() -> None:
