@@ -1,4 +1,4 @@
-"""dlcli evaluate: how good a run is, on its own test pictures or on a labelled folder."""
+"""dlcli evaluate: how good a run is, on its own test pictures or on others with labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.errors import DataError, UsageError
-from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted, Warned
+from dlcli.events import Reporter, Said, StageAdvanced, StageEnded, StageStarted, Warned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,8 @@ STAGE = "evaluating"
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """`target` is a labelled folder or a manifest, None for the run's own pictures; `split` "val" or
-    "test"."""
+    """`target` is a labelled folder or a manifest, None for the run's own pictures; `split` is
+    "val" or "test"."""
 
     target: Path | None
     runs_folder: Path
@@ -61,8 +61,9 @@ def run(options: EvaluateOptions, reporter: Reporter) -> EvaluateResult:
     """Runs the model over labelled pictures and reports.
 
     Raises:
-        UsageError: if there is no such run or folder, or the split asked for does not exist.
-        DataError: if the pictures are gone, or the folder holds a class the run does not know.
+        UsageError: if there is no such run or target, or the split asked for does not exist.
+        DataError: if the pictures are gone, the manifest is faulty, or the run does not know a
+            class.
     """
     import numpy as np
 
@@ -74,7 +75,7 @@ def run(options: EvaluateOptions, reporter: Reporter) -> EvaluateResult:
     if options.target is None:
         labelled = _own_pictures(opened, own, options.split, reporter)
     else:
-        labelled = _folder_pictures(options.target, options.split)
+        labelled = _labelled_pictures(options.target, options.split, reporter)
     class_names = opened.classifier.artifact.class_names
     _require_known(labelled, class_names)
     answers, skipped = _ask(opened, labelled, reporter)
@@ -139,7 +140,7 @@ def _own_pictures(
         raise UsageError(
             "this model has no pictures of its own.",
             where=opened.name,
-            fix="Name a labelled folder: dlcli evaluate FOLDER --run ...",
+            fix="Name a labelled folder or a manifest: dlcli evaluate FOLDER --run ...",
         )
     if split is None and "test" not in own.splits:
         reporter.report(Warned("this run has no test part: val is used, which chose the model"))
@@ -164,27 +165,29 @@ def _own_pictures(
     )
 
 
-def _folder_pictures(folder: Path, split: str | None) -> _Labelled:
+def _labelled_pictures(target: Path, split: str | None, reporter: Reporter) -> _Labelled:
     """The pictures of a labelled folder or manifest, or of one part of what is split."""
     from dlcli.data.index import index_dataset
 
-    index = index_dataset(folder)
-    files, source = index.files, str(folder)
+    index = index_dataset(target)
+    if index.unused_columns:
+        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
+    files, source = index.files, str(target)
     if index.is_split:
         splits = {file.split for file in files if file.split}
         wanted = split or ("test" if "test" in splits else "val")
         files = tuple(file for file in files if file.split == wanted)
-        source = f"{wanted} of {folder}"
+        source = f"{wanted} of {target}"
         if not files:
             raise UsageError(
                 f"there is no {wanted} part here.",
-                where=str(folder),
+                where=str(target),
                 fix=f"It has {_list(splits)}: name one with --split.",
             )
     elif split:
         raise UsageError(
             "these pictures are not split.",
-            where=str(folder),
+            where=str(target),
             fix="Leave --split out to use all of it.",
         )
     return _Labelled(
@@ -205,7 +208,7 @@ def _require_known(labelled: _Labelled, known: tuple[str, ...]) -> None:
     hint = f" Did you mean {near[0]}?" if near else ""
     raise DataError(
         f"the run does not know {_list(unknown)}.{hint}",
-        where=str(labelled.folder),
+        where=labelled.source,
         fix=f"Its classes are {_list(known)}.",
     )
 

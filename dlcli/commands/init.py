@@ -1,4 +1,4 @@
-"""dlcli init: a commented spec, fitted to a folder."""
+"""dlcli init: a commented spec, fitted to a folder or a manifest."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ FEWEST_EPOCHS, MOST_EPOCHS = 8, 100
 
 @dataclass(frozen=True)
 class InitOptions:
-    """What was typed; `folder` None keeps the template's example, `template` None lets the
-    pictures choose."""
+    """What was typed; `folder` may be a manifest, None keeps the template's example; `template`
+    None lets the pictures choose."""
 
     folder: Path | None
     output: Path
@@ -78,7 +78,7 @@ def run(options: InitOptions, reporter: Reporter) -> InitResult:
 
     Raises:
         UsageError: for an unknown template, a folder that is not there, or a file that is.
-        DataError: for a folder without pictures.
+        DataError: for a folder without pictures, or a faulty manifest.
     """
     from dlcli.runs.files import write_text
 
@@ -111,6 +111,8 @@ def _fit_to_folder(
     num_images, names = len(index.files), index.class_names
     counts = ", ".join(f"{name} {count}" for name, count in list(index.counts().items())[:8])
     reporter.report(Said(f"{num_images} pictures in {len(names)} classes: {counts}"))
+    if index.unused_columns:
+        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
     census = take_census(index.folder, [file.path for file in index.files])
     reason = explain(census, options.template)
     reporter.report(Said(reason))

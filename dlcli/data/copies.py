@@ -39,7 +39,10 @@ def find_copies(index: DatasetIndex, inspection: Inspection) -> Copies:
     exact = links_of_equals(
         [sha256 if fine else None for sha256, fine in zip(sha256s, readable, strict=True)]
     )
-    rows = np.flatnonzero(readable & ~is_blank(inspection))
+    # Of each picture's copies one is looked at: the links between them make up for the others.
+    is_first = np.ones(num_rows, np.bool_)
+    is_first[exact[:, 1]] = False
+    rows = np.flatnonzero(readable & is_first & ~is_blank(inspection))
     near = rows[near_duplicates(inspection.facts["look"][rows])]
     labels = np.array([file.label for file in index.files], np.int64)
     uniform = uniform_labels(labels, np.concatenate([exact, near]), near)

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PARTS = _TRAIN, _VAL, _TEST = range(3)
+# Of one search, of all; each gets the least; and how deep one goes.
 _MOST_TRIES, _TRIES_IN_ALL, _LEAST_TRIES, _MOST_FIXED = 1000, 10_000, 5, 300
+# In a row, before all moves are weighed again; and how many first moves of two are tried.
 _MOST_FAILURES, _MOST_FIRST_MOVES = 50, 100
-# In rows of the table looked at; a call costs as much as some hundred rows.
+# In rows of the table looked at, about 2 seconds; a call costs as much as some hundred rows.
 _MOST_WORK, _CALL = 40_000_000, 500
 
 Integers = NDArray[np.int64]

@@ -86,7 +86,14 @@ def index_dataset(target: Path) -> DatasetIndex:
     from dlcli.data.folders import index_folder
     from dlcli.data.manifest import index_manifest
 
+    is_named_manifest = target.suffix.lower() == MANIFEST_SUFFIX
     if not target.exists():
+        if is_named_manifest:
+            raise UsageError(
+                "there is no such file.",
+                where=str(target),
+                fix="Name a manifest (path,label), or a folder of class folders.",
+            )
         raise UsageError(
             "there is no such folder.",
             where=str(target),
@@ -94,7 +101,7 @@ def index_dataset(target: Path) -> DatasetIndex:
         )
     if target.is_dir():
         return index_folder(target)
-    if target.suffix.lower() == MANIFEST_SUFFIX:
+    if is_named_manifest:
         return index_manifest(target)
     raise UsageError(
         "this is a file, not a folder.",

@@ -146,7 +146,9 @@ def inspect_picture(path: Path) -> PictureFacts | str:
     except UnreadableImageError as error:
         return str(error)
     pixels = decoded.pixels
-    grey = pixels.convert("L").resize(small_size(*pixels.size), Image.Resampling.BOX)
+    grey = pixels.convert("L")
+    if (size := small_size(*grey.size)) != grey.size:  # a resize to the same size copies
+        grey = grey.resize(size, Image.Resampling.BOX)
     look = look_of(pixels)
     return PictureFacts(
         hashlib.sha256(content).digest(),

@@ -4,7 +4,7 @@ The strength of the Laplacian is the classic measure of focus (Pech-Pacheco et a
 meadow has more of it than a wall. So it is compared with that of the same picture at half the size,
 much as by blurring once more (Crete et al. 2007): the strongest edges of a sharp picture are about
 as strong at both sizes, while of wide edges the small picture has up to 4 times as much. Both are
-taken from a picture of 120 pixels, so that blur counts by how much of the picture it smears.
+taken from a picture of about 120 pixels, so that blur counts by how much of the picture it smears.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 120
+SIDE, MOST_SIDE = 120, 150
+"""A picture up to the latter is taken as it is: resizing it costs more than all the rest."""
+
 _LEAST_SIDE = 6
 _STRONGEST = 0.998
 _LEAST_STRENGTH = 0.5
 
 
 def small_size(width: int, height: int) -> tuple[int, int]:
-    """(width, height) of at most `SIDE` and of the same shape; a small picture keeps its own."""
-    scale = min(1.0, SIDE / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    """(width, height) of the same shape, `SIDE` on the longer side; a picture of at most
+    `MOST_SIDE` keeps its own."""
+    longer = max(width, height)
+    if longer <= MOST_SIDE:
+        return width, height
+    return max(1, round(width * SIDE / longer)), max(1, round(height * SIDE / longer))
 
 
 def sharpness_of(grey: Image.Image) -> float:

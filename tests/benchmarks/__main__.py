@@ -10,7 +10,7 @@ import sys
 
 from tests.benchmarks.measure import machine
 
-NAMES = ("main_job", "from_nothing")
+NAMES = ("main_job", "from_nothing", "reading", "check", "labels")
 
 
 def main(names: list[str]) -> int:

@@ -35,8 +35,8 @@ def rows() -> Iterator[Row]:
     if not DATA.exists():
         yield "labels of real photos", "present", f"absent: {DATA}"
         return
-    with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as name:
-        bench = _Bench(Path(name))
+    with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
+        bench = _Bench(Path(folder))
         before = os.environ.get("DLCLI_CACHE")
         os.environ["DLCLI_CACHE"] = str(bench.folder / "cache")
         try:

@@ -357,6 +357,27 @@ def test_any_folder_is_found_again(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("templates")
+def test_a_manifest_gets_a_spec_as_a_folder_does(tmp_path: Path) -> None:
+    write_grey(tmp_path / "digits", {"a": 6, "b": 4})
+    rows = [
+        f"{path.relative_to(tmp_path).as_posix()},{path.parent.name},{path.stat().st_size}"
+        for path in sorted((tmp_path / "digits").rglob("*.png"))
+    ]
+    manifest = tmp_path / "labels.csv"
+    manifest.write_text("\n".join(["path,label,bytes", *rows, "gone.png,c,0"]))
+    heard = Heard()
+    result = init.run(InitOptions(manifest, tmp_path / "dlcli.yaml"), heard)
+    assert (result.template, result.classes, result.num_images) == ("scratch", ("a", "b"), 10)
+    assert heard.lines == [
+        "10 pictures in 2 classes: a 6, b 4",
+        "columns not used: bytes",
+        result.reason,
+    ]
+    written = values((tmp_path / "dlcli.yaml").read_text())
+    assert written["data"]["folder"] == "./labels.csv"  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("templates")
 def test_a_folder_elsewhere_is_named_in_full(tmp_path: Path) -> None:
     folder = write_classes(tmp_path / "data", {"a": 1, "b": 1})
     init.run(InitOptions(folder, tmp_path / "specs" / "dlcli.yaml"), NullReporter())

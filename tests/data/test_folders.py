@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,26 @@ def test_a_folder_that_changes_meanwhile_is_a_sentence(
         "cat/1.png",
         "dog/deep",
     ]
+
+
+def test_folders_may_lie_deeper_than_calls_may(tmp_path: Path) -> None:
+    touch(tmp_path, "dog/1.png")
+    folders = [tmp_path / "cat"]
+    try:
+        for _ in range(sys.getrecursionlimit() + 100):
+            folders[-1].mkdir()
+            folders.append(folders[-1] / "d")
+        picture = folders[-2] / "1.png"
+        picture.touch()
+    except OSError:
+        pytest.skip("paths may not be that long here")
+    try:
+        assert paths(index_folder(tmp_path))[0] == picture.relative_to(tmp_path).as_posix()
+        assert list(list_images(tmp_path / "cat")) == [str(picture)]
+    finally:  # pytest, which removes it otherwise, would call itself as often
+        picture.unlink()
+        for folder in reversed(folders[:-1]):
+            folder.rmdir()
 
 
 @pytest.mark.skipif(is_root(), reason="root may read every folder")

@@ -32,6 +32,8 @@ def test_a_folder_called_like_a_manifest_is_a_folder(tmp_path: Path) -> None:
 def test_what_is_not_there_and_what_is_neither_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone: there is no such folder\. Name a folder"):
         index_dataset(tmp_path / "gone")
+    with pytest.raises(UsageError, match=r"gone\.csv: there is no such file\. Name a manifest"):
+        index_dataset(tmp_path / "gone.csv")
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"file: this is a file, not a folder\. .*\(\.csv\)\.$"):
         index_dataset(tmp_path / "file")

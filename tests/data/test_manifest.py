@@ -127,12 +127,40 @@ def test_all_faults_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_columns_that_a_spreadsheet_leaves_empty_are_no_fault(tmp_path: Path) -> None:
+    index = manifest(tmp_path, "path,label,,\na.jpg,cat,,\n,,,\nb.jpg,dog,,\n", "a.jpg", "b.jpg")
+    assert (len(index.files), index.unused_columns) == (2, ())
+
+
+def test_a_row_cut_short_has_one_fault(tmp_path: Path) -> None:
+    expected = "1 field where the header has 2: quote a name that holds a comma or a quote"
+    assert faults(tmp_path, "path,label\na.jpg\n") == [f"labels.csv:2 {expected}", "1 fault."]
+
+
 def test_a_picture_is_named_once(tmp_path: Path) -> None:
     text = "path,label\na.jpg,cat\nb.jpg,dog\n./a.jpg,dog\na.jpg,cat\n"
     assert faults(tmp_path, text) == [
-        "labels.csv:4 a.jpg is there already, in line 2",
+        "labels.csv:4 a.jpg is there already, with another label, in line 2",
         "labels.csv:5 a.jpg is there already, in line 2",
         "2 faults.",
+    ]
+    text = "path,label,split,group\na.jpg,cat,val,1\nx/../a.jpg,cat,valid,2\na.jpg,cat,test,1\n"
+    assert faults(tmp_path, text) == [
+        "labels.csv:3 a.jpg is there already, with another group, in line 2",
+        "labels.csv:4 a.jpg is there already, with another split, in line 2",
+        "2 faults.",
+    ]
+
+
+def test_faults_of_a_row_do_not_hide_those_between_rows(tmp_path: Path) -> None:
+    text = "path,label,split\na.jpg,cat,\na.jpg,,train\nb.jpg,dog,tset\nb.jpg,dog,test,\n"
+    assert faults(tmp_path, text) == [
+        "labels.csv:2 the split is empty: say it in every row or in none",
+        "labels.csv:3 the label is empty",
+        "labels.csv:3 a.jpg is there already, in line 2",
+        "labels.csv:4 the split must be train, val or test, got 'tset'. Did you mean test?",
+        "labels.csv:5 4 fields where the header has 3: quote a name that holds a comma or a quote",
+        "5 faults.",
     ]
 
 
@@ -152,6 +180,10 @@ def test_a_split_is_said_in_every_row_or_in_none(tmp_path: Path) -> None:
         ("paths,label", "labels.csv:1 the header has no column 'path'; is it 'paths'?"),
         ("path,class", "labels.csv:1 the header has no column 'label'"),
         ("path,label,label", "labels.csv:1 the column 'label' is there 2 times"),
+        (
+            "cat/1.jpg,cat",
+            "labels.csv:1 the first line must name the columns, path,label: got 'cat/1.jpg,cat'",
+        ),
     ],
 )
 def test_a_wrong_header_is_explained(tmp_path: Path, header: str, expected: str) -> None:
