@@ -16,7 +16,7 @@ TINY_SIDE = 32
 of their median counts instead."""
 
 BLANK_SPREAD = 4.0
-"""Grey levels of standard deviation, in brightness and in each colour. Of 2,476 photos the plainest
+"""Grey levels of standard deviation, in brightness and in each colour. Of 2,474 photos the plainest
 has 14, the noise of a camera with its lens covered makes 1 to 3."""
 
 DARK_LEVEL = 50

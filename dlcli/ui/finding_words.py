@@ -109,9 +109,9 @@ WORDS: Mapping[str, Kind] = MappingProxyType(
             "Keep them if the classifier will meet such pictures, else leave them out.",
         ),
         "outlier": Kind(
-            "pictures unlike all others",
+            "pictures unlike the others of their class",
             "look",
-            "They resemble nothing else in the data set, whatever their label says.",
+            "They resemble no other picture of their class, whatever their label says.",
             "Look whether they belong here.",
         ),
         "wrong_suffix": Kind(
