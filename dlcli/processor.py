@@ -1,21 +1,13 @@
-"""The processor and the process: how many threads pay, work in order on several of them, and
-libraries that talk past Python."""
+"""The processor and the process: how many threads pay, processes of our own, and libraries that
+talk past Python."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
+from collections.abc import Iterator
 
 
 def num_threads() -> int:
@@ -23,49 +15,6 @@ def num_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def in_order(
-    work: Callable[[_In], _Out], inputs: Iterable[_In], num_workers: int, ahead: int = 4
-) -> Iterator[_Out]:
-    """`map` over a small pool of threads: results in input order, each as soon as it is there.
-
-    Inputs are taken lazily, by a thread of their own, at most `ahead` for each worker before
-    their results are: whoever writes one input may wait for its result before writing the next.
-    """
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    waiting: queue.Queue[Future[_Out] | None] = queue.Queue(ahead * num_workers)
-    ended = threading.Event()
-
-    def feed() -> None:
-        try:
-            for item in inputs:
-                if ended.is_set():
-                    return
-                waiting.put(pool.submit(work, item))
-        except BaseException as error:  # noqa: BLE001 - it is raised where the results are read
-            failed: Future[_Out] = Future()
-            failed.set_exception(error)
-            waiting.put(failed)
-        finally:
-            waiting.put(None)
-
-    with ThreadPoolExecutor(num_workers) as pool:
-        threading.Thread(target=feed, daemon=True).start()
-        try:
-            while (future := waiting.get()) is not None:
-                yield future.result()
-        finally:
-            ended.set()
-            _drain(waiting)
-
-
-def _drain(waiting: queue.Queue[Future[_Out] | None]) -> None:
-    """Cancels what has not begun, and makes room for a feeder that is about to put its last."""
-    with contextlib.suppress(queue.Empty):
-        while (future := waiting.get_nowait()) is not None:
-            future.cancel()
 
 
 def run_python(*arguments: str) -> str | None:

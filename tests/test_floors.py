@@ -14,6 +14,7 @@ FLOORS = {
     "errors": 0,
     "events": 0,
     "processor": 0,
+    "workers": 0,
     "cache": 1,
     "artifact": 1,
     "spec": 1,
@@ -32,6 +33,7 @@ FLOORS = {
     "__main__": 7,
 }
 SAME_FLOOR = {
+    "workers": {"errors"},
     "cache": set(),
     "artifact": {"data"},
     "spec": set(),

@@ -1,149 +1,19 @@
-"""Work on several threads in order, and processes of their own."""
+"""Threads that can run, processes of their own, and libraries that are silenced."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from dlcli.processor import (
-    in_order,
-    num_threads,
-    run_python,
-    silenced_stderr,
-)
-
-
-def in_time(work: Callable[[], object]) -> None:
-    """Runs `work` and fails where it hangs."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(work).result(60)
-
-
-def square(number: int) -> int:
-    return number * number
-
-
-@pytest.mark.parametrize("num_workers", [1, 2, 5])
-@pytest.mark.parametrize("count", [0, 1, 7, 300])
-def test_results_come_in_the_order_of_the_inputs(num_workers: int, count: int) -> None:
-    expected = [square(number) for number in range(count)]
-    assert list(in_order(square, range(count), num_workers)) == expected
-
-
-def test_a_slow_first_result_is_still_the_first() -> None:
-    later_done = threading.Event()
-
-    def work(number: int) -> int:
-        if number == 0:
-            assert later_done.wait(30)
-        if number == 3:
-            later_done.set()
-        return number
-
-    assert list(in_order(work, range(6), 2)) == list(range(6))
-
-
-def test_work_is_shared_by_several_threads() -> None:
-    together = threading.Barrier(3, timeout=30)
-    assert sorted(in_order(lambda _: together.wait(), range(3), 3)) == [0, 1, 2]
-
-
-def test_inputs_are_taken_only_a_little_ahead() -> None:
-    taken: list[int] = []
-
-    def inputs() -> Iterator[int]:
-        for number in range(2000):
-            taken.append(number)
-            yield number
-
-    results = in_order(lambda number: number, inputs(), num_workers=2, ahead=3)
-    ahead = [len(taken) - 1 - result for result in results]
-    assert len(ahead) == 2000
-    assert max(ahead) <= 2 * 3 + 2
-
-
-def test_a_result_is_there_before_the_next_input() -> None:
-    answered = [threading.Event() for _ in range(4)]
-
-    def inputs() -> Iterator[int]:
-        for number in range(4):
-            yield number
-            assert answered[number].wait(30), f"no result of {number} while the input goes on"
-
-    for number, result in enumerate(in_order(square, inputs(), 2)):
-        assert result == square(number)
-        answered[number].set()
-    assert all(event.is_set() for event in answered)
-
-
-def test_a_failure_of_the_work_comes_at_its_place() -> None:
-    def work(number: int) -> int:
-        if number == 3:
-            raise ValueError("three")
-        return number
-
-    results = in_order(work, range(100), 2)
-    assert list(itertools.islice(results, 3)) == [0, 1, 2]
-    with pytest.raises(ValueError, match="three"):
-        next(results)
-    assert list(results) == []
-
-
-def test_a_failure_of_the_inputs_comes_after_the_results() -> None:
-    def inputs() -> Iterator[int]:
-        yield from range(3)
-        raise OSError("the pipe broke")
-
-    results = in_order(square, inputs(), 2)
-    assert list(itertools.islice(results, 3)) == [0, 1, 4]
-    with pytest.raises(OSError, match="the pipe broke"):
-        next(results)
-
-
-def test_closing_early_ends_the_work() -> None:
-    worked_on: list[int] = []
-
-    def work(number: int) -> int:
-        worked_on.append(number)
-        return number
-
-    def take_three() -> None:
-        results = in_order(work, itertools.count(), 2)
-        assert list(itertools.islice(results, 3)) == [0, 1, 2]
-        results.close()  # type: ignore[attr-defined]
-
-    for _ in range(20):
-        worked_on.clear()
-        in_time(take_three)
-        assert len(worked_on) < 20
-
-
-def test_closing_early_does_not_wait_for_an_input_that_never_comes() -> None:
-    never = threading.Event()
-
-    def inputs() -> Iterator[int]:
-        yield 1
-        never.wait(120)
-
-    def take_one() -> None:
-        results = in_order(square, inputs(), 2)
-        assert next(results) == 1
-        results.close()  # type: ignore[attr-defined]
-        assert not never.is_set()
-
-    try:
-        in_time(take_one)
-    finally:
-        never.set()
+from dlcli.processor import num_threads, run_python, silenced_stderr
+from dlcli.workers import in_order
 
 
 def test_at_least_one_thread_can_run() -> None:

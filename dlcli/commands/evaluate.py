@@ -104,7 +104,8 @@ def _ask(
     """Answers in order; a picture that is unreadable or no longer the same is skipped."""
     from dlcli.data.index import SkippedFile
     from dlcli.data.pixels import UnreadableImageError, read_file
-    from dlcli.processor import in_order, num_threads
+    from dlcli.processor import num_threads
+    from dlcli.workers import in_order
 
     def ask(number: int) -> _Answer | str:
         path = str(labelled.folder / labelled.paths[number])

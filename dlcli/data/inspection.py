@@ -7,12 +7,15 @@ same files damaged (a test holds that), and what is measured is measured on a sm
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +34,11 @@ from dlcli.data.pixels import (
 from dlcli.data.sharpness import sharpness_of, small_size
 from dlcli.data.suffixes import has_wrong_suffix
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
+from dlcli.workers import in_order, worker_processes
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 STAGE = "checking pictures"
 FACTS = np.dtype(
@@ -59,7 +66,9 @@ _TURNED = range(2, 9)
 _BRIGHTEST = 0.99
 _POWERS = np.arange(256) ** np.arange(3)[:, None]
 _AT_ONCE = 16
-"""Pictures handed to a thread at a time, which saves a tenth of the time of small ones."""
+"""Pictures handed to a worker at a time, which saves a tenth of the time of small ones."""
+
+_MANY, _MOST_WORKERS = 3000, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +131,39 @@ def _number_of(name: str, known: list[str]) -> int:
 
 def inspect_pictures(folder: Path, paths: Sequence[str], reporter: Reporter) -> Inspection:
     """Reads the pictures at `paths` (relative to `folder`) on all processors; memory grows by the
-    facts alone."""
+    facts alone.
+
+    Raises:
+        ResourceError: if a process that reads was ended from outside, or by a fault of a decoder.
+    """
     inspection = Inspection(np.zeros(len(paths), FACTS))
     starts = range(0, len(paths), _AT_ONCE)
-
-    def inspect(start: int) -> list[PictureFacts | str]:
-        return [inspect_picture(folder / path) for path in paths[start : start + _AT_ONCE]]
+    batches = (paths[start : start + _AT_ONCE] for start in starts)
+    num_workers = min(num_threads(), _MOST_WORKERS)
 
     reporter.report(StageStarted(STAGE, len(paths)))
-    for start, batch in zip(starts, in_order(inspect, starts, num_threads()), strict=True):
-        for row, found in enumerate(batch, start):
-            inspection.add(row, found)
-        reporter.report(StageAdvanced(STAGE, start + len(batch)))
+    with _workers(len(paths), num_workers) as pool:
+        found = in_order(partial(_inspect_batch, folder), batches, num_workers, pool=pool)
+        for start, batch in zip(starts, found, strict=True):
+            for row, facts in enumerate(batch, start):
+                inspection.add(row, facts)
+            reporter.report(StageAdvanced(STAGE, start + len(batch)))
     reporter.report(StageEnded(STAGE))
     return inspection
+
+
+def _workers(
+    num_pictures: int, num_workers: int
+) -> contextlib.AbstractContextManager[Executor | None]:
+    """Threads wait for each other so much that processes take a sixth less time, of small pictures
+    half of it; but they begin half a second later."""
+    if num_pictures < _MANY or num_workers == 1:
+        return contextlib.nullcontext()
+    return worker_processes(num_workers)
+
+
+def _inspect_batch(folder: Path, paths: Sequence[str]) -> list[PictureFacts | str]:
+    return [inspect_picture(folder / path) for path in paths]
 
 
 def inspect_picture(path: Path) -> PictureFacts | str:

@@ -37,7 +37,8 @@ from dlcli.data.pixels import (
 from dlcli.data.store_files import PIXELS, Reading, StoreFiles
 from dlcli.errors import DataError
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted, Warned
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
+from dlcli.workers import in_order
 
 STAGE = "reading pictures"
 SPARED_BYTES = 200_000_000

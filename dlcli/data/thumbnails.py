@@ -11,7 +11,8 @@ from PIL import Image
 from dlcli.data.picture_formats import opened_image
 from dlcli.data.pixels import UnreadableImageError, read_file, to_rgb, turn_upright
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
+from dlcli.workers import in_order
 
 STAGE = "thumbnails"
 MOST_PIXELS = 160

@@ -13,10 +13,11 @@ from dlcli.artifact import BODY, HEAD, TYPICALITY, Artifact
 from dlcli.data.pixels import UnreadableImageError, decode_image, read_file
 from dlcli.errors import DataError
 from dlcli.metrics.typicality import Typicality, load_typicality
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
 from dlcli.runtime.body import Body
 from dlcli.runtime.head import Head, load_head
 from dlcli.runtime.litert import LiteRtBody
+from dlcli.workers import in_order
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.data.dataset import Dataset
-from dlcli.processor import in_order
+from dlcli.workers import in_order
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Pixels uint8 (B, H, W, C) and one-hot labels float32 (B, K)."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli.metrics.calibration import fit_temperature
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
 from dlcli.runtime.head import softmax
 from dlcli.training.head import (
     FOLD_TOLERANCE,
@@ -29,6 +29,7 @@ from dlcli.training.head import (
     weights_of,
     within_one_standard_error,
 )
+from dlcli.workers import in_order
 
 NUM_FOLDS = 5
 

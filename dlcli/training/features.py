@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from dlcli import cache
 from dlcli.data.store import PixelStore
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted
-from dlcli.processor import in_order, num_threads
+from dlcli.processor import num_threads
 from dlcli.runtime.body import Body
+from dlcli.workers import in_order
 
 _FILE = "features.npy"
 _CHUNK = 8

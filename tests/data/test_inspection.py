@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dlcli.data import inspection as inspection_module
 from dlcli.data.inspection import (
     FACTS,
     STAGE,
@@ -20,6 +23,7 @@ from dlcli.data.inspection import (
 from dlcli.data.likeness import near_duplicates
 from dlcli.data.pixels import PixelFormat, UnreadableImageError, decode_image
 from dlcli.events import Event, NullReporter, StageAdvanced, StageEnded, StageStarted
+from dlcli.workers import worker_processes
 from tests.data.drawings import draw, save, write_drawings
 from tests.data.pictures import encode, turned
 
@@ -211,6 +215,28 @@ def test_pictures_keep_their_rows(tmp_path: Path) -> None:
     assert (inspection.formats, inspection.modes) == (["PNG", "JPEG"], ["RGB", "L"])
     assert recorder.events[0] == StageStarted(STAGE, 40)
     assert recorder.events[-2:] == [StageAdvanced(STAGE, 40), StageEnded(STAGE)]
+
+
+def test_processes_find_what_threads_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [f"{number:02}.png" for number in range(40)]
+    for number, path in enumerate(paths):
+        Image.new("RGB", (30, 20), (number, 0, 0)).save(tmp_path / path)
+    (tmp_path / paths[7]).write_bytes(b"no picture")
+    by_threads = inspect_pictures(tmp_path, paths, NullReporter())
+    monkeypatch.setattr(inspection_module, "_MANY", 40)
+    monkeypatch.setattr(inspection_module, "num_threads", lambda: 2)
+    used = []
+
+    def processes(count: int) -> AbstractContextManager[Executor]:
+        used.append(count)
+        return worker_processes(count)
+
+    monkeypatch.setattr(inspection_module, "worker_processes", processes)
+    by_processes = inspect_pictures(tmp_path, paths, NullReporter())
+    assert used == [2]
+    assert by_processes.facts.tobytes() == by_threads.facts.tobytes()
+    assert by_processes.reasons == by_threads.reasons
+    assert list(by_processes.reasons) == [7]
 
 
 def test_no_pictures_at_all() -> None:
