@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcli.errors import DataError, GateError, UsageError
-from dlcli.events import Reporter, StageEnded, StageStarted, Warned
+from dlcli.events import Reporter, StageEnded, StageStarted
 
 if TYPE_CHECKING:
     from dlcli.data.findings import Finding
@@ -87,6 +87,7 @@ def run(options: CheckOptions, reporter: Reporter) -> CheckResult:
             be written where it is wanted.
         DataError: if there are no pictures in class folders, or the manifest is faulty.
     """
+    from dlcli.data.announce import announce_columns
     from dlcli.data.full_census import take_full_census
     from dlcli.data.inspection import inspect_pictures
     from dlcli.data.quality import left_out
@@ -95,12 +96,12 @@ def run(options: CheckOptions, reporter: Reporter) -> CheckResult:
 
     gated = read_kinds(options.fail_on)
     _require_run(options, gated)
-    index, missing = _list_pictures(options.target, reporter)
+    index = _list_pictures(options.target, reporter)
     if options.report is not None:
         _require_place(options.report, index, options)
-    _tell_of_columns(index, reporter)
+    announce_columns(index, reporter)
     inspection = inspect_pictures(index.folder, [file.path for file in index.files], reporter)
-    findings, uniform_classes = _find(index, inspection, missing, options, reporter)
+    findings, uniform_classes = _find(index, inspection, options, reporter)
     thumbnails = {}
     if options.report is not None:
         thumbnails = make_thumbnails(index.folder, shown_paths(findings), reporter)
@@ -115,7 +116,7 @@ def run(options: CheckOptions, reporter: Reporter) -> CheckResult:
         census=take_full_census(inspection),
         skipped=(*index.skipped, *unreadable),
         num_ignored=index.num_ignored,
-        num_unreadable=len(unreadable) + len(missing),
+        num_unreadable=len(unreadable) + len(index.missing),
         left_out=left_out(findings),
         uniform_classes=uniform_classes,
         thumbnails=thumbnails,
@@ -192,10 +193,7 @@ def _require_run(options: CheckOptions, gated: Sequence[str]) -> None:
         )
 
 
-def _list_pictures(
-    target: Path, reporter: Reporter
-) -> tuple[DatasetIndex, tuple[SkippedFile, ...]]:
-    """The candidates, and what a manifest names that is not there."""
+def _list_pictures(target: Path, reporter: Reporter) -> DatasetIndex:
     from dlcli.data.exclusions import exclude
     from dlcli.data.index import index_dataset
 
@@ -203,8 +201,7 @@ def _list_pictures(
     if target.suffix.lower() in SPEC_SUFFIXES and not target.is_dir():
         target, excluded = _read_spec(target)
     index = index_dataset(target)
-    missing = index.skipped if index.is_manifest else ()
-    return index if excluded is None else exclude(index, excluded, reporter), missing
+    return index if excluded is None else exclude(index, excluded, reporter)
 
 
 def _read_spec(file: Path) -> tuple[Path, Path | None]:
@@ -256,16 +253,9 @@ def _picture_folders(index: DatasetIndex) -> list[Path]:
     return [(index.folder / folder).resolve() for folder in sorted(folders)]
 
 
-def _tell_of_columns(index: DatasetIndex, reporter: Reporter) -> None:
-    if index.unused_columns:
-        names = ", ".join(index.unused_columns)
-        reporter.report(Warned(f"columns that are not used: {names}"))
-
-
 def _find(
     index: DatasetIndex,
     inspection: Inspection,
-    missing: Sequence[SkippedFile],
     options: CheckOptions,
     reporter: Reporter,
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
@@ -278,7 +268,7 @@ def _find(
     reporter.report(StageEnded(STAGE))
     found = [
         *diagnosis.findings,
-        *(Finding("corrupt", (file.path,), file.reason) for file in missing),
+        *(Finding("corrupt", (file.path,), file.reason) for file in index.missing),
         *_label_findings(index, inspection, options, reporter),
     ]
     return sort_findings(found), diagnosis.uniform_classes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.errors import DataError, UsageError
-from dlcli.events import Reporter, Said, StageAdvanced, StageEnded, StageStarted, Warned
+from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted, Warned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,11 +168,11 @@ def _own_pictures(
 
 def _labelled_pictures(target: Path, split: str | None, reporter: Reporter) -> _Labelled:
     """The pictures of a labelled folder or manifest, or of one part of what is split."""
+    from dlcli.data.announce import announce_columns
     from dlcli.data.index import index_dataset
 
     index = index_dataset(target)
-    if index.unused_columns:
-        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
+    announce_columns(index, reporter)
     files, source = index.files, str(target)
     if index.is_split:
         splits = {file.split for file in files if file.split}
@@ -183,7 +183,7 @@ def _labelled_pictures(target: Path, split: str | None, reporter: Reporter) -> _
             raise UsageError(
                 f"there is no {wanted} part here.",
                 where=str(target),
-                fix=f"It has {_list(splits)}: name one with --split.",
+                fix=_other_parts(splits),
             )
     elif split:
         raise UsageError(
@@ -199,6 +199,13 @@ def _labelled_pictures(target: Path, split: str | None, reporter: Reporter) -> _
         [None] * len(files),
         index.skipped,
     )
+
+
+def _other_parts(splits: set[str]) -> str:
+    others = splits - {"train"}
+    if others:
+        return f"It has {_list(others)}: name one with --split."
+    return "All of it is for training: name a folder or manifest that is not split to use it."
 
 
 def _require_known(labelled: _Labelled, known: tuple[str, ...]) -> None:
@@ -227,14 +234,13 @@ def _warn_of_training_pictures(
 def _tell_of_skipped(
     labelled: _Labelled, skipped: list[SkippedFile], answers: list[_Answer], reporter: Reporter
 ) -> None:
-    from dlcli.data.announce import list_skipped
+    from dlcli.data.announce import announce_skipped, list_skipped
 
     if not answers:
         raise DataError(
             f"none of the pictures can be used: {list_skipped(skipped)}.", where=labelled.source
         )
-    if skipped:
-        reporter.report(Warned(f"skipped {len(skipped)}: {list_skipped(skipped)}"))
+    announce_skipped(skipped, reporter)
 
 
 def _list(names: Iterable[str], most: int = 8) -> str:

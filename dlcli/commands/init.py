@@ -104,6 +104,7 @@ def run(options: InitOptions, reporter: Reporter) -> InitResult:
 def _fit_to_folder(
     folder: Path, options: InitOptions, reporter: Reporter
 ) -> tuple[str, InitResult]:
+    from dlcli.data.announce import announce_columns, announce_skipped
     from dlcli.data.census import take_census
     from dlcli.data.index import index_dataset
 
@@ -111,8 +112,8 @@ def _fit_to_folder(
     num_images, names = len(index.files), index.class_names
     counts = ", ".join(f"{name} {count}" for name, count in list(index.counts().items())[:8])
     reporter.report(Said(f"{num_images} pictures in {len(names)} classes: {counts}"))
-    if index.unused_columns:
-        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
+    announce_columns(index, reporter)
+    announce_skipped(index.skipped, reporter)
     census = take_census(index.folder, [file.path for file in index.files])
     reason = explain(census, options.template)
     reporter.report(Said(reason))

@@ -34,11 +34,22 @@ def announce_index(index: DatasetIndex, reporter: Reporter) -> None:
     reporter.report(Said(f"{name} · {classes} · {len(index.files)} pictures · {shown}{more}"))
     if index.num_ignored:
         reporter.report(Said(f"passed over: {index.num_ignored} files that are no pictures"))
-    if index.unused_columns:
-        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
+    announce_columns(index, reporter)
     if index.empty_classes:
         names = ", ".join(index.empty_classes)
         reporter.report(Warned(f"left out, since there are no pictures in it: {names}"))
+
+
+def announce_columns(index: DatasetIndex, reporter: Reporter) -> None:
+    """What stands in a manifest and is not used."""
+    if index.unused_columns:
+        reporter.report(Said(f"columns not used: {', '.join(index.unused_columns)}"))
+
+
+def announce_skipped(skipped: Sequence[SkippedFile], reporter: Reporter) -> None:
+    """How many files cannot be used, and the first of them."""
+    if skipped:
+        reporter.report(Warned(f"skipped {len(skipped)}: {list_skipped(skipped)}"))
 
 
 def announce_dataset(dataset: Dataset, reporter: Reporter) -> None:
@@ -46,9 +57,7 @@ def announce_dataset(dataset: Dataset, reporter: Reporter) -> None:
     counts = dataset.num_images()
     shares = ", ".join(f"{counts[split]} {split}" for split in (TRAIN, VAL, TEST))
     reporter.report(Said(f"split: {shares} ({_origin(dataset)}{_kept_together(dataset)})"))
-    if dataset.skipped:
-        listed = list_skipped(dataset.skipped)
-        reporter.report(Warned(f"skipped {len(dataset.skipped)}: {listed}"))
+    announce_skipped(dataset.skipped, reporter)
     conflicts = _label_conflicts(dataset)
     if conflicts:
         reporter.report(

@@ -13,7 +13,6 @@ from dlcli.data.groups import connected, links_of_equals, members
 from dlcli.data.index import DatasetIndex
 from dlcli.data.inspection import Inspection
 from dlcli.data.likeness import near_duplicates
-from dlcli.data.picture_rules import is_blank
 from dlcli.data.related import uniform_labels
 from dlcli.data.split import TEST, TRAIN, VAL
 
@@ -32,7 +31,7 @@ class Copies:
 
 
 def find_copies(index: DatasetIndex, inspection: Inspection) -> Copies:
-    """Compares every readable picture with every other. Blank ones are alike and no copies."""
+    """Compares every readable picture with every other."""
     num_rows = len(index.files)
     sha256s = inspection.facts["sha256"].tolist()
     readable = inspection.readable
@@ -42,7 +41,7 @@ def find_copies(index: DatasetIndex, inspection: Inspection) -> Copies:
     # Of each picture's copies one is looked at: the links between them make up for the others.
     is_first = np.ones(num_rows, np.bool_)
     is_first[exact[:, 1]] = False
-    rows = np.flatnonzero(readable & is_first & ~is_blank(inspection))
+    rows = np.flatnonzero(readable & is_first)
     near = rows[near_duplicates(inspection.facts["look"][rows])]
     labels = np.array([file.label for file in index.files], np.int64)
     uniform = uniform_labels(labels, np.concatenate([exact, near]), near)

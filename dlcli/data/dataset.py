@@ -124,9 +124,10 @@ def prepare_dataset(
         for file, reason in zip(index.files, store.reasons, strict=True)
         if reason is not None
     ]
-    if unreadable and strict:
+    unusable = [*index.missing, *unreadable]
+    if unusable and strict:
         raise DataError(
-            f"{len(unreadable)} pictures cannot be used: {list_skipped(unreadable)}.",
+            f"{len(unusable)} pictures cannot be used: {list_skipped(unusable)}.",
             where=str(index.source),
             fix="Mend or remove them, or let them be skipped (data.unreadable: skip).",
         )

@@ -56,7 +56,11 @@ def exclude(index: DatasetIndex, file: Path, reporter: Reporter) -> DatasetIndex
     _tell_of_missing(sorted(named - met), file, reporter)
     reason = f"excluded by {file.name}"
     skipped = [SkippedFile(one.path, reason) for one in index.files if one.path in excluded]
-    return replace(_number_anew(index, files), skipped=(*index.skipped, *skipped))
+    return replace(
+        _number_anew(index, files),
+        skipped=(*index.skipped, *skipped),
+        missing=tuple(one for one in index.missing if one.path not in excluded),
+    )
 
 
 def _number_anew(index: DatasetIndex, files: tuple[ImageFile, ...]) -> DatasetIndex:

@@ -48,7 +48,7 @@ class DatasetIndex:
     """What is there: candidates in a stable order, sorted class names, and what was left out.
 
     `folder` is what the paths are relative to, `source` what was named: the folder, or a manifest,
-    of which `unused_columns` were passed over.
+    of which `unused_columns` were passed over and `missing`, some of `skipped`, are not there.
     """
 
     folder: Path
@@ -59,6 +59,7 @@ class DatasetIndex:
     empty_classes: tuple[str, ...] = ()
     source: Path = Path()
     unused_columns: tuple[str, ...] = ()
+    missing: tuple[SkippedFile, ...] = ()
 
     @property
     def is_split(self) -> bool:

@@ -23,6 +23,10 @@ LOOK = np.dtype([("hash", "<u8"), ("thumbnail", "u1", (16, 16, 3))])
 """What is kept of a picture: 64 bits, and uint8 (16, 16, 3), RGB, of the whole picture."""
 
 MOST_BITS, MOST_LEVELS = 4, 5.0
+PLAIN_SPREAD = 4.0
+"""Grey levels of standard deviation, in each colour. Of 2,474 photos the plainest has 14, the noise
+of a camera with its lens covered makes 1 to 3."""
+
 _SIDE = 32
 _NUM_BLOCKS = 6
 _MOST_NEIGHBOURS = 32
@@ -45,10 +49,27 @@ def near_duplicates(looks: NDArray[np.void]) -> NDArray[np.int64]:
     first. Each of many like pictures is linked to some of the others, not to all: whoever is
     connected belongs together.
 
+    Blank pictures are alike and no duplicates: their looks say nothing.
+
     Time and memory grow with N log N: of two hashes that differ in 4 bits at least 2 of 6 blocks
     are equal, so only pictures that share two blocks are compared, and of those only the next
     ones in brightness (the multi-index hashing of Norouzi, Punjani, Fleet 2012).
     """
+    rows = np.flatnonzero(~is_plain(looks))
+    links: NDArray[np.int64] = rows[_links(looks[rows])]
+    return links
+
+
+def is_plain(looks: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Whether a picture is all of one colour, or nearly, as far as its thumbnail tells: bool (N,)."""
+    plain = np.empty(len(looks), np.bool_)
+    for start in range(0, len(looks), _MANY):
+        colors = looks["thumbnail"][start : start + _MANY].reshape(-1, 16 * 16, 3)
+        plain[start : start + _MANY] = (colors.std(axis=1) < PLAIN_SPREAD).all(axis=1)
+    return plain
+
+
+def _links(looks: NDArray[np.void]) -> NDArray[np.int64]:
     hashes = np.ascontiguousarray(looks["hash"])
     brightness = _brightness(looks["thumbnail"])
     links = NO_LINKS

@@ -83,6 +83,11 @@ def index_manifest(file: Path) -> DatasetIndex:
     class_names = tuple(sorted(set(itertools.compress(rows.labels, there))))
     label_of = {name: label for label, name in enumerate(class_names)}
     columns = zip(rows.paths, rows.labels, rows.splits, rows.groups, strict=True)
+    missing = tuple(
+        SkippedFile(path, f"no such file (line {line} of {file.name})")
+        for path, line, is_there in zip(rows.paths, rows.lines, there, strict=True)
+        if not is_there
+    )
     return DatasetIndex(
         file.parent,
         class_names,
@@ -90,16 +95,13 @@ def index_manifest(file: Path) -> DatasetIndex:
             ImageFile(path, label_of[label], split, group)
             for path, label, split, group in itertools.compress(columns, there)
         ),
-        tuple(
-            SkippedFile(path, f"no such file (line {line} of {file.name})")
-            for path, line, is_there in zip(rows.paths, rows.lines, there, strict=True)
-            if not is_there
-        ),
+        missing,
         empty_classes=tuple(sorted(set(rows.labels) - label_of.keys())),
         source=file,
         unused_columns=tuple(
             name for name in header if name and name not in (*_NEEDED, *_OPTIONAL)
         ),
+        missing=missing,
     )
 
 

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from dlcli.data.findings import Finding
 from dlcli.data.frames import MOST_FRAMES
 from dlcli.data.inspection import Inspection
+from dlcli.data.likeness import PLAIN_SPREAD, is_plain
 
 TINY_SIDE = 32
 """Pixels of the shorter side. Where most pictures are small themselves (Fashion-MNIST has 28) half
 of their median counts instead."""
-
-BLANK_SPREAD = 4.0
-"""Grey levels of standard deviation, in brightness and in each colour. Of 2,474 photos the plainest
-has 14, the noise of a camera with its lens covered makes 1 to 3."""
 
 DARK_LEVEL = 50
 """Of 255: what 99 of 100 pixels stay under. Of the same photos the darkest reaches 112."""
@@ -42,7 +39,6 @@ _COLOR_RULES = {
     "I;16": "16 bits, divided by 257",
 }
 _TRANSPARENT_RULE = "transparent parts, laid over white"
-_COLORS_AT_ONCE = 4096
 
 
 def picture_findings(paths: list[str], inspection: Inspection) -> Iterator[Finding]:
@@ -74,13 +70,10 @@ def picture_findings(paths: list[str], inspection: Inspection) -> Iterator[Findi
 def is_blank(inspection: Inspection) -> NDArray[np.bool_]:
     """Pictures of a single colour, or nearly: bool (N,)."""
     facts = inspection.facts
-    blank: NDArray[np.bool_] = inspection.readable & (facts["spread"] < BLANK_SPREAD)
-    # Red letters on green may be as bright as their ground.
+    blank: NDArray[np.bool_] = inspection.readable & (facts["spread"] < PLAIN_SPREAD)
     rows = np.flatnonzero(blank)
-    for start in range(0, len(rows), _COLORS_AT_ONCE):
-        some = rows[start : start + _COLORS_AT_ONCE]
-        colors = facts["look"]["thumbnail"][some].reshape(len(some), -1, 3)
-        blank[some] = (colors.std(axis=1) < BLANK_SPREAD).all(axis=1)
+    # Red letters on green may be as bright as their ground.
+    blank[rows] = is_plain(facts["look"][rows])
     return blank
 
 

@@ -24,7 +24,7 @@ from dlcli.commands.check import (
 from dlcli.data.findings import KINDS
 from dlcli.data.index import SkippedFile
 from dlcli.errors import DataError, DlcliError, ExitCode, GateError, SpecError, UsageError
-from dlcli.events import Event, NullReporter, Warned
+from dlcli.events import Event, NullReporter, Said
 from tests.data.drawings import draw, save, write_drawings
 
 
@@ -98,18 +98,18 @@ def test_a_manifest(clean: Path) -> None:
     manifest.write_text(
         "path,label,note\ncat/001.png,cat,x\ndog/001.png,dog,y\ndog/gone.png,dog,z\n"
     )
-    warned: list[Event] = []
+    heard: list[Event] = []
 
     class Recorder:
         def report(self, event: Event) -> None:
-            warned.append(event)
+            heard.append(event)
 
     result = run(CheckOptions(manifest, Path("no-runs"), ("corrupt",)), Recorder())
     assert kinds_of(result) == ["corrupt", "small_class", "small_class"]
     assert result.findings[0].detail == "no such file (line 4 of list.csv)"
     assert (result.num_images, result.num_unreadable, len(result.skipped)) == (2, 1, 1)
     assert not result.gates[0].passed
-    assert Warned("columns that are not used: note") in warned
+    assert Said("columns not used: note") in heard
 
 
 @pytest.mark.usefixtures("dirty")

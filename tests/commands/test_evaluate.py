@@ -129,6 +129,17 @@ def test_classes_without_pictures_keep_their_place(manifest: Path, trained_run: 
     assert result.report.accuracy == 1
 
 
+def test_what_is_for_training_alone_is_not_offered(
+    animals: Path, trained_run: Path, tmp_path: Path
+) -> None:
+    rows = [f"{path},cat,train" for path in sorted((animals / "cat").iterdir())[:3]]
+    (tmp_path / "parts.csv").write_text("\n".join(["path,label,split", *rows, ""]))
+    with pytest.raises(UsageError, match="no val part here") as error:
+        evaluate(tmp_path / "parts.csv", trained_run)
+    assert error.value.fix is not None
+    assert error.value.fix.startswith("All of it is for training")
+
+
 def test_the_parts_of_a_manifest(animals: Path, trained_run: Path, tmp_path: Path) -> None:
     cats, lions = (sorted((animals / name).iterdir())[:3] for name in ("cat", "lion"))
     rows = [

@@ -23,7 +23,7 @@ from dlcli.commands.init import (
 from dlcli.data.census import Census
 from dlcli.data.index import DatasetIndex, ImageFile
 from dlcli.errors import DataError, UsageError
-from dlcli.events import Event, NullReporter, Said
+from dlcli.events import Event, NullReporter, Said, Warned
 from tests.conftest import write_classes
 
 TEMPLATE = """\
@@ -60,7 +60,7 @@ class Heard:
         self.lines: list[str] = []
 
     def report(self, event: Event) -> None:
-        assert isinstance(event, Said)
+        assert isinstance(event, Said | Warned)
         self.lines.append(event.text)
 
 
@@ -371,6 +371,7 @@ def test_a_manifest_gets_a_spec_as_a_folder_does(tmp_path: Path) -> None:
     assert heard.lines == [
         "10 pictures in 2 classes: a 6, b 4",
         "columns not used: bytes",
+        "skipped 1: gone.png (no such file (line 12 of labels.csv))",
         result.reason,
     ]
     written = values((tmp_path / "dlcli.yaml").read_text())

@@ -218,6 +218,17 @@ def test_strict_refuses_an_unreadable_picture_by_name(tmp_path: Path) -> None:
         prepare(folder, strict=True)
 
 
+def test_strict_refuses_what_a_manifest_names_and_is_not_there(tmp_path: Path) -> None:
+    folder = write_classes(tmp_path, {"cat": 5, "dog": 5})
+    rows = [f"{path.relative_to(folder)},{path.parent.name}" for path in folder.rglob("*.png")]
+    manifest = folder / "list.csv"
+    manifest.write_text("\n".join(["path,label", *rows, "dog/gone.png,dog"]))
+    with pytest.raises(DataError, match=r"^list.csv|1 pictures cannot be used: dog/gone\.png"):
+        prepare(manifest, strict=True)
+    dataset, _ = prepare(manifest)
+    assert [one.path for one in dataset.skipped] == ["dog/gone.png"]
+
+
 def test_one_class_is_refused(tmp_path: Path) -> None:
     folder = write_classes(tmp_path, {"cat": 5})
     with pytest.raises(DataError, match=r"only one class here \(cat\)\. .*at least two"):

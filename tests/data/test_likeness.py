@@ -109,8 +109,15 @@ def test_hashes_may_differ_in_four_bits_wherever_they_stand(num_bits: int) -> No
 def test_thumbnails_may_differ_by_five_levels(levels: int, is_found: bool) -> None:
     looks = np.repeat(random_looks(1), 2)
     looks["thumbnail"] = 100
+    looks["thumbnail"][:, :8] = 50
     looks[1]["thumbnail"] += levels
     assert bool(len(near_duplicates(looks))) == is_found
+
+
+def test_blank_pictures_are_no_duplicates() -> None:
+    looks = np.repeat(random_looks(1), 3)
+    looks["thumbnail"] = 100
+    assert len(near_duplicates(looks)) == 0
 
 
 def test_thousands_of_like_pictures_are_one_group_without_all_their_pairs() -> None:

@@ -10,8 +10,8 @@ import pytest
 from dlcli.data.findings import Finding
 from dlcli.data.frames import MOST_FRAMES
 from dlcli.data.inspection import Inspection, PictureFacts
+from dlcli.data.likeness import PLAIN_SPREAD
 from dlcli.data.picture_rules import (
-    BLANK_SPREAD,
     BLURRED_SHARPNESS,
     DARK_LEVEL,
     TINY_SIDE,
@@ -63,9 +63,9 @@ def test_where_all_are_small_only_the_smallest_are_tiny() -> None:
 
 
 def test_blank() -> None:
-    almost = facts(1, spread=BLANK_SPREAD - 0.1)
+    almost = facts(1, spread=PLAIN_SPREAD - 0.1)
     almost.look["thumbnail"] = GREY_LOOK
-    found = findings_of(inspected(plain(0), almost, facts(2, spread=BLANK_SPREAD)))
+    found = findings_of(inspected(plain(0), almost, facts(2, spread=PLAIN_SPREAD)))
     assert [(one.kind, one.detail) for one in found] == [
         ("blank", "all of one colour"),
         ("blank", "nearly all of one colour"),

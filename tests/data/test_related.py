@@ -73,6 +73,12 @@ def test_copies_near_duplicates_and_given_groups_are_joined(folder: Path) -> Non
     assert names["dog/001.png"] == "one"
 
 
+def test_blank_pictures_are_alike_and_do_not_belong_together(folder: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (40 + number, 40), (90, 90, 90)).save(folder / f"cat/blank{number}.png")
+    assert related(index_dataset(folder)).num_near == 0
+
+
 def test_names_outlast_what_is_added(folder: Path) -> None:
     index = index_dataset(folder)
     before = dict(zip((file.path for file in index.files), related(index).names, strict=True))
