@@ -231,6 +231,9 @@ def test_workers_end_with_a_parent_that_is_killed() -> None:
 def test_ctrl_c_is_the_parents_alone() -> None:
     parent, workers = start_parent()
     os.killpg(parent.pid, signal.SIGINT)
-    _, said = parent.communicate(timeout=60)
+    try:
+        _, said = parent.communicate(timeout=60)
+    finally:
+        parent.kill()
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1, said
     assert all(map(has_ended, workers))

@@ -513,7 +513,10 @@ def test_ctrl_c_in_the_middle_of_a_fit(work: Work) -> None:
         if "epoch 2/" in line:
             break
     os.killpg(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, stdout) == (130, "")
     lines = [line for line in stderr.splitlines() if " epoch " not in line]
     assert lines == ["interrupted"]
