@@ -61,7 +61,7 @@ def near_duplicates(looks: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def is_plain(looks: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Whether a picture is all of one colour, or nearly, as far as its thumbnail tells: bool (N,)."""
+    """Whether a picture is of one colour, or nearly, as far as its thumbnail tells: bool (N,)."""
     plain = np.empty(len(looks), np.bool_)
     for start in range(0, len(looks), _MANY):
         colors = looks["thumbnail"][start : start + _MANY].reshape(-1, 16 * 16, 3)
