@@ -16,6 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,20 +205,49 @@ def _drop_old_entries() -> None:
     What a process uses or makes stays. Bodies stay: they are few, small and slow to make.
     """
     budget = size_budget()
-    entries = []
+    droppable = []
     for kind in KINDS:
-        for folder in _folders(cache_folder() / kind):
-            with contextlib.suppress(OSError):  # another process may remove it at this moment
-                used = folder.stat().st_mtime
-                is_abandoned = folder.name.startswith(".") and time.time() - used > _STALE_SECONDS
-                if kind not in _LASTING_KINDS or is_abandoned:
-                    entries.append((not is_abandoned, used, _size_bytes(folder), folder))
-    total = sum(size for _, _, size, _ in entries)
-    for is_wanted, _, size, folder in sorted(entries):
+        for entry in entries(kind):
+            is_half = entry.folder.name.startswith(".")
+            is_abandoned = is_half and time.time() - entry.used > _STALE_SECONDS
+            if kind not in _LASTING_KINDS or is_abandoned:
+                droppable.append((not is_abandoned, entry.used, entry.size_bytes, entry.folder))
+    total = sum(size for _, _, size, _ in droppable)
+    for is_wanted, _, size, folder in sorted(droppable):
         if is_wanted and total <= budget:
             break
         with contextlib.suppress(OSError):
             total -= size if _drop(folder) else 0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that is kept; `used` is when it last was, in seconds since 1970."""
+
+    folder: Path
+    size_bytes: int
+    used: float
+
+
+def entries(kind: str) -> list[Entry]:
+    """What is kept of a kind, whole or half made, the last used first."""
+    found = []
+    for folder in _folders(cache_folder() / kind):
+        with contextlib.suppress(OSError):  # another process may remove it at this moment
+            found.append(Entry(folder, _size_bytes(folder), folder.stat().st_mtime))
+    return sorted(found, key=lambda entry: -entry.used)
+
+
+def drop(entry: Entry) -> bool:
+    """Removes an entry, unless a process uses or makes it: whether it is gone.
+
+    Raises:
+        ResourceError: if the cache folder cannot be written.
+    """
+    try:
+        return _drop(entry.folder) and not entry.folder.exists()
+    except OSError as error:
+        raise _unwritable(cache_folder(), error) from error
 
 
 def _drop(folder: Path) -> bool:

@@ -57,7 +57,7 @@ DOORS = {
     "sklearn": {"metrics", "training"},
     "scipy": {"data/groups", "metrics"},
     "imagehash": {"data/likeness"},
-    "filelock": {"cache"},
+    "filelock": {"cache", "runs"},
     "jinja2": {"ui"},
     "pi_heif": {"data"},
     "PIL": {"data"},
@@ -85,7 +85,7 @@ def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
 
 
 def part_of(path: Path) -> str:
-    """`data` for dlcli/data/pixels.py, `cli` for dlcli/cli.py."""
+    """`data` for dlcli/data/pixels.py, `cli` for dlcli/cli/."""
     return path.relative_to(ROOT / "dlcli").with_suffix("").parts[0]
 
 

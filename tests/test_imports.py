@@ -58,6 +58,13 @@ def test_lists_load_nothing_heavy(args: list[str], module: str) -> None:
     assert not imported & (HEAVY | {"numpy", "PIL"})
 
 
+def test_what_is_kept_is_listed_without_a_framework(tmp_path: Path) -> None:
+    for args in (["runs", "--runs-dir", tmp_path], ["cache"]):
+        imported = imported_by(*args)
+        assert f"dlcli.commands.{args[0]}" in imported
+        assert not imported & HEAVY
+
+
 def test_the_schema_loads_no_framework() -> None:
     imported = imported_by("init", "--schema")
     assert "pydantic" in imported

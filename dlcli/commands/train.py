@@ -133,15 +133,16 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
         strict = options.strict or plan.spec.data.unreadable == "error"
         dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
     opened = _open_run(options, plan.spec, dataset)
-    try:
-        result = _train(opened, plan, dataset, clock, reporter)
-        return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
-    except KeyboardInterrupt:
-        _close(opened, INTERRUPTED, clock)
-        raise
-    except BaseException:
-        _close(opened, FAILED, clock)
-        raise
+    with opened.at_work():
+        try:
+            result = _train(opened, plan, dataset, clock, reporter)
+        except KeyboardInterrupt:
+            _close(opened, INTERRUPTED, clock)
+            raise
+        except BaseException:
+            _close(opened, FAILED, clock)
+            raise
+    return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
 
 
 def read_options(options: TrainOptions) -> SpecSource:

@@ -17,6 +17,11 @@ SPLIT = "split.csv"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
 MODEL = "model"
+LOCK = ".lock"
+NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, LOCK))
+"""All that a run may hold, but for what is being made in it, whose names begin with `BUILDING`."""
+
+BUILDING = (".work-", ".model-", *(f".{name}-" for name in sorted(NAMES)))
 
 
 def write_atomic(path: Path, content: bytes) -> None:

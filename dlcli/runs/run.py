@@ -99,6 +99,33 @@ class Run:
         files.write_json(self.folder / files.RUN_JSON, {**self.describe(), **facts})
 
     @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Inside, others can tell that a living process is at work on it."""
+        from filelock import FileLock
+
+        file = self.folder / files.LOCK
+        try:
+            with FileLock(file):
+                yield
+        finally:
+            file.unlink(missing_ok=True)
+
+    def is_at_work(self) -> bool:
+        """Whether a process that lives is at work on it."""
+        from filelock import FileLock, Timeout
+
+        file = self.folder / files.LOCK
+        if not file.exists():
+            return False
+        try:
+            with FileLock(file, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # it may be read and not written
+            return False
+
+    @contextmanager
     def workspace(self) -> Iterator[Path]:
         """A folder for what is made on the way; it is gone when the block ends."""
         with tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder) as folder:
@@ -114,6 +141,16 @@ class Run:
             building.rename(self.model_folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder was made by a training."""
+    return (folder / files.RUN_JSON).is_file() and not folder.is_symlink()
+
+
+def run_folders(runs_folder: Path) -> list[Path]:
+    """Every run, finished or not; in no order."""
+    return [path for path in runs_folder.iterdir() if is_run(path)] if runs_folder.is_dir() else []
 
 
 def create_run(runs_folder: Path, stem: str, name: str | None, facts: Mapping[str, Any]) -> Run:
@@ -255,7 +292,7 @@ def latest_run(runs_folder: Path) -> Run:
         UsageError: if there is none.
     """
     finished = []
-    for path in _run_folders(runs_folder):
+    for path in _finished_folders(runs_folder):
         try:
             finished.append((str(Run(path).describe().get("started", "")), path))
         except DataError:
@@ -270,7 +307,7 @@ def latest_run(runs_folder: Path) -> Run:
     return Run(max(finished)[1])
 
 
-def _run_folders(runs_folder: Path) -> list[Path]:
+def _finished_folders(runs_folder: Path) -> list[Path]:
     if not runs_folder.is_dir():
         return []
     return [
@@ -281,7 +318,7 @@ def _run_folders(runs_folder: Path) -> list[Path]:
 
 
 def _known(runs_folder: Path) -> str:
-    names = sorted(path.name for path in _run_folders(runs_folder))
+    names = sorted(path.name for path in _finished_folders(runs_folder))
     if not names:
         return f"There are no finished runs in {runs_folder}."
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

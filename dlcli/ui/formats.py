@@ -27,7 +27,7 @@ _BAR, _PATH_WIDTH, _LABEL_WIDTH = 20, 28, 12
 def train_document(result: TrainResult) -> dict[str, Any]:
     """`train --json`"""
     return {
-        **_opening("train"),
+        **opening("train"),
         "run": str(result.run),
         "status": result.status,
         "classes": list(result.classes),
@@ -46,7 +46,7 @@ def dry_run_document(result: DryRunResult) -> dict[str, Any]:
     """`train --dry-run --json`"""
     shown = result.plan.summary
     return {
-        **_opening("train"),
+        **opening("train"),
         "model": {
             **asdict(result.plan.facts),
             "layers": [asdict(row) for row in shown.rows],
@@ -65,7 +65,7 @@ def dry_run_document(result: DryRunResult) -> dict[str, Any]:
 def check_document(result: CheckResult) -> dict[str, Any]:
     """`check --json`"""
     return {
-        **_opening("check"),
+        **opening("check"),
         "target": str(result.target),
         "num_images": result.num_images,
         "classes": [asdict(own) for own in result.classes],
@@ -81,13 +81,13 @@ def check_document(result: CheckResult) -> dict[str, Any]:
 
 def models_document(models: Sequence[BackboneFacts]) -> dict[str, Any]:
     """`models --json`"""
-    return {**_opening("models"), "models": [asdict(model) for model in models]}
+    return {**opening("models"), "models": [asdict(model) for model in models]}
 
 
 def evaluate_document(result: EvaluateResult) -> dict[str, Any]:
     """`evaluate --json`"""
     return {
-        **_opening("evaluate"),
+        **opening("evaluate"),
         "run": result.run,
         "source": result.source,
         "report": result.report.to_json(),
@@ -99,7 +99,7 @@ def evaluate_document(result: EvaluateResult) -> dict[str, Any]:
 def export_document(result: ExportResult) -> dict[str, Any]:
     """`export --json`"""
     return {
-        **_opening("export"),
+        **opening("export"),
         "run": result.run,
         "format": result.format,
         "folder": str(result.folder),
@@ -112,7 +112,7 @@ def export_document(result: ExportResult) -> dict[str, Any]:
 def init_document(result: InitResult) -> dict[str, Any]:
     """`init --json`"""
     return {
-        **_opening("init"),
+        **opening("init"),
         "output": str(result.output),
         "template": result.template,
         "classes": list(result.classes),
@@ -125,7 +125,7 @@ def init_document(result: InitResult) -> dict[str, Any]:
 
 def templates_document(templates: dict[str, str]) -> dict[str, Any]:
     """`init --list --json`"""
-    return {**_opening("init"), "templates": templates}
+    return {**opening("init"), "templates": templates}
 
 
 def dump_json(document: dict[str, Any], *, indent: int | None = 2) -> str:
@@ -143,7 +143,8 @@ def prediction_formatter(name: str) -> Callable[[PredictionRecord], str]:
     return {"jsonl": _json_line, "csv": _csv_row, "tsv": _tsv_row, "table": _table_row}[name]
 
 
-def _opening(command: str) -> dict[str, Any]:
+def opening(command: str) -> dict[str, Any]:
+    """What every document begins with."""
     return {"schema": SCHEMA, "command": command, "dlcli": __version__}
 
 

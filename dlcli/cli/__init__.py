@@ -12,6 +12,8 @@ from typing import Annotated, BinaryIO, NoReturn
 import typer
 
 from dlcli import __version__
+from dlcli.cli import keeping
+from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir
 from dlcli.endings import run_app, sentences
 from dlcli.errors import ExitCode, UsageError
 from dlcli.ui import console
@@ -57,25 +59,6 @@ class ExportFormat(StrEnum):
     SAVED_MODEL = "saved_model"
     LITERT = "litert"
     KERAS = "keras"
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but warnings.")]
-RunsDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--runs-dir", help="Where runs are kept [default: $DLCLI_RUNS, else ./runs].", metavar="DIR"
-    ),
-]
-RunName = Annotated[
-    str | None,
-    typer.Option(
-        "--run",
-        metavar="RUN",
-        help="A run's folder or name, an exported folder, or imagenet for the built-in classifier "
-        "[default: $DLCLI_RUN, else the latest finished run].",
-    ),
-]
 
 
 def main() -> NoReturn:
@@ -474,6 +457,10 @@ def models(
             console.print_answer([formats.dump_json(formats.models_document(found))])
         else:
             console.print_answer(tables.models_lines(found))
+
+
+app.command()(keeping.runs)
+app.command()(keeping.cache)
 
 
 def _stdin() -> BinaryIO:

@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but warnings.")]
+RunsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs-dir", help="Where runs are kept [default: $DLCLI_RUNS, else ./runs].", metavar="DIR"
+    ),
+]
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="A run's folder or name, an exported folder, or imagenet for the built-in classifier "
+        "[default: $DLCLI_RUN, else the latest finished run].",
+    ),
+]
