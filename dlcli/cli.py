@@ -14,6 +14,7 @@ import typer
 from dlcli import __version__
 from dlcli.endings import run_app, sentences
 from dlcli.errors import ExitCode, UsageError
+from dlcli.processor import MOST_THREADS, limit_threads
 from dlcli.ui import console
 
 app = typer.Typer(
@@ -74,6 +75,17 @@ RunName = Annotated[
         metavar="RUN",
         help="A run's folder or name, an exported folder, or imagenet for the built-in classifier "
         "[default: $DLCLI_RUN, else the latest finished run].",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=MOST_THREADS,
+        help="How many threads work [default: $DLCLI_THREADS, else the processors this process "
+        "may use, a container's CPU quota included].",
+        metavar="N",
     ),
 ]
 
@@ -188,6 +200,7 @@ def check(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the report.")] = False,
     runs_dir: RunsDir = None,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -208,6 +221,7 @@ def check(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         options = command.CheckOptions(
             target,
             runs_dir or default_runs_folder(),
@@ -264,6 +278,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the model and the plan, and stop.")
     ] = False,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -280,6 +295,7 @@ def train(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         overrides = [*(set_ or []), *([f"train.effort={effort.value}"] if effort else [])]
         if split_from is not None:  # quoted: a run may be called 17
             overrides.append(f"data.split_from={json.dumps(split_from)}")
@@ -317,6 +333,7 @@ def evaluate(
     split: Annotated[
         SplitName | None, typer.Option(help="Which part [default: test, else val].")
     ] = None,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -333,6 +350,7 @@ def evaluate(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         options = command.EvaluateOptions(
             target, runs_dir or default_runs_folder(), run, split.value if split else None
         )
@@ -363,6 +381,7 @@ def predict(
     nul: Annotated[
         bool, typer.Option("-0", "--null", help="Paths on stdin end with NUL, not newline.")
     ] = False,
+    threads: Threads = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document a line; the same as --format jsonl.")
     ] = False,
@@ -387,6 +406,7 @@ def predict(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         if as_json and form not in (None, PredictFormat.JSONL):
             raise UsageError(f"contradicts --format {form.value}.", where="--json", fix="Give one.")
         on_terminal = console.is_terminal(sys.stdout)

@@ -34,6 +34,7 @@ FLOORS = {
 }
 SAME_FLOOR = {
     "workers": {"errors"},
+    "processor": {"errors"},
     "cache": set(),
     "artifact": {"data"},
     "spec": set(),
