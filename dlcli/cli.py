@@ -496,6 +496,27 @@ def models(
             console.print_answer(tables.models_lines(found))
 
 
+@app.command()
+def doctor(as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Show versions and devices, and what keeps a GPU from being used.
+
+    \b
+    Example:
+        dlcli doctor
+    """
+    from dlcli.commands import doctor as command
+    from dlcli.ui import doctor_lines, formats
+    from dlcli.ui.progress import make_reporter
+
+    with sentences():
+        with make_reporter(quiet=quiet) as reporter:
+            result = command.run(reporter)
+        if as_json:
+            console.print_answer([formats.dump_json(formats.doctor_document(result))])
+        else:
+            console.print_answer(doctor_lines.doctor_lines(result))
+
+
 def _stdin() -> BinaryIO:
     """Standard input as bytes; empty where it was closed before the start."""
     return io.BytesIO() if sys.stdin is None else sys.stdin.buffer

@@ -128,22 +128,32 @@ def _read(file: Path) -> str:
 def run_python(*arguments: str) -> str | None:
     """Runs this Python with `arguments` in a process of its own, for what leaks, may crash, or
     must know nothing of this process. None if all went well, else the last line it said."""
+    return ask_python(*arguments)[1]
+
+
+def ask_python(*arguments: str, seconds: float | None = None) -> tuple[str, str | None]:
+    """What such a process wrote on stdout, and why it failed: the last line it said, or that it
+    took longer than `seconds`; None if all went well."""
     import subprocess
 
-    done = subprocess.run(
-        # -P: no module of the folder we happen to be in may take the place of a real one.
-        [sys.executable, "-P", *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            # -P: no module of the folder we happen to be in may take the place of a real one.
+            [sys.executable, "-P", *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"it did not end within {seconds:g} s"
     if not done.returncode:
-        return None
+        return done.stdout, None
     said = [line for line in done.stderr.splitlines() if line.strip()]
-    return said[-1] if said else f"it ended with {done.returncode}"
+    return done.stdout, said[-1] if said else f"it ended with {done.returncode}"
 
 
 def _import_path() -> list[str]:
