@@ -11,7 +11,10 @@ import pytest
 from dlcli import __version__
 from tests.conftest import Command, write_image
 
-COMMANDS = ("init", "check", "train", "evaluate", "predict", "export", "models", "runs", "cache")
+COMMANDS = (
+    *("init", "check", "train", "evaluate", "predict", "export"),
+    *("models", "doctor", "runs", "cache"),
+)
 
 
 def test_help_lists_the_commands(dlcli: Command) -> None:

@@ -17,6 +17,7 @@ FLOORS = {
     "workers": 0,
     "cache": 1,
     "artifact": 1,
+    "machine": 1,
     "spec": 1,
     "data": 1,
     "metrics": 1,
@@ -34,8 +35,10 @@ FLOORS = {
 }
 SAME_FLOOR = {
     "workers": {"errors"},
+    "processor": {"errors"},
     "cache": set(),
     "artifact": {"data"},
+    "machine": set(),
     "spec": set(),
     "data": {"cache"},
     "metrics": set(),
@@ -48,7 +51,9 @@ SAME_FLOOR = {
 }
 DOORS = {
     "keras": {"backend", "export/parity"},
-    "tensorflow": {"backend", "export/parity"},
+    "tensorflow": {"backend", "export/parity", "machine/ask"},
+    "jax": {"backend", "machine/ask"},
+    "torch": {"backend", "machine/ask"},
     "ai_edge_litert": {"runtime/litert", "export/parity"},
     "rich": {"ui"},
     "typer": {"cli", "endings"},

@@ -13,9 +13,10 @@ import typer
 
 from dlcli import __version__
 from dlcli.cli import keeping
-from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir
+from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir, Threads
 from dlcli.endings import run_app, sentences
 from dlcli.errors import ExitCode, UsageError
+from dlcli.processor import limit_threads
 from dlcli.ui import console
 
 app = typer.Typer(
@@ -171,6 +172,7 @@ def check(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the report.")] = False,
     runs_dir: RunsDir = None,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -191,6 +193,7 @@ def check(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         options = command.CheckOptions(
             target,
             runs_dir or default_runs_folder(),
@@ -247,6 +250,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the model and the plan, and stop.")
     ] = False,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -263,6 +267,7 @@ def train(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         overrides = [*(set_ or []), *([f"train.effort={effort.value}"] if effort else [])]
         if split_from is not None:  # quoted: a run may be called 17
             overrides.append(f"data.split_from={json.dumps(split_from)}")
@@ -300,6 +305,7 @@ def evaluate(
     split: Annotated[
         SplitName | None, typer.Option(help="Which part [default: test, else val].")
     ] = None,
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -316,6 +322,7 @@ def evaluate(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         options = command.EvaluateOptions(
             target, runs_dir or default_runs_folder(), run, split.value if split else None
         )
@@ -346,6 +353,7 @@ def predict(
     nul: Annotated[
         bool, typer.Option("-0", "--null", help="Paths on stdin end with NUL, not newline.")
     ] = False,
+    threads: Threads = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document a line; the same as --format jsonl.")
     ] = False,
@@ -370,6 +378,7 @@ def predict(
     from dlcli.ui.progress import make_reporter
 
     with sentences():
+        limit_threads(threads)
         if as_json and form not in (None, PredictFormat.JSONL):
             raise UsageError(f"contradicts --format {form.value}.", where="--json", fix="Give one.")
         on_terminal = console.is_terminal(sys.stdout)
@@ -457,6 +466,27 @@ def models(
             console.print_answer([formats.dump_json(formats.models_document(found))])
         else:
             console.print_answer(tables.models_lines(found))
+
+
+@app.command()
+def doctor(as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Show versions and devices, and what keeps a GPU from being used.
+
+    \b
+    Example:
+        dlcli doctor
+    """
+    from dlcli.commands import doctor as command
+    from dlcli.ui import doctor_lines, formats
+    from dlcli.ui.progress import make_reporter
+
+    with sentences():
+        with make_reporter(quiet=quiet) as reporter:
+            result = command.run(reporter)
+        if as_json:
+            console.print_answer([formats.dump_json(formats.doctor_document(result))])
+        else:
+            console.print_answer(doctor_lines.doctor_lines(result))
 
 
 app.command()(keeping.runs)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from dlcli.processor import MOST_THREADS
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr but warnings.")]
 RunsDir = Annotated[
@@ -22,5 +24,16 @@ RunName = Annotated[
         metavar="RUN",
         help="A run's folder or name, an exported folder, or imagenet for the built-in classifier "
         "[default: $DLCLI_RUN, else the latest finished run].",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=MOST_THREADS,
+        help="How many threads work [default: $DLCLI_THREADS, else the processors this process "
+        "may use, a container's CPU quota included].",
+        metavar="N",
     ),
 ]

@@ -12,6 +12,7 @@ from dlcli.ui.console import bold, dim, printable
 
 if TYPE_CHECKING:
     from dlcli.commands.check import CheckResult
+    from dlcli.commands.doctor import DoctorResult
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
     from dlcli.commands.init import InitResult
@@ -82,6 +83,23 @@ def check_document(result: CheckResult) -> dict[str, Any]:
 def models_document(models: Sequence[BackboneFacts]) -> dict[str, Any]:
     """`models --json`"""
     return {**opening("models"), "models": [asdict(model) for model in models]}
+
+
+def doctor_document(result: DoctorResult) -> dict[str, Any]:
+    """`doctor --json`"""
+    backends = [
+        {**asdict(one), "ready": one.fault is None, "fix": one.fault.fix if one.fault else ""}
+        for one in result.backends
+    ]
+    return {
+        **opening("doctor"),
+        "versions": result.versions,
+        "cpu": asdict(result.cpu),
+        "cache": {"folder": str(result.cache.folder), "free_bytes": result.cache.free_bytes},
+        "driver": asdict(result.driver),
+        "backends": backends,
+        "advice": result.advice,
+    }
 
 
 def evaluate_document(result: EvaluateResult) -> dict[str, Any]:
