@@ -49,7 +49,8 @@ SAME_FLOOR = {
 DOORS = {
     "keras": {"backend", "export/parity"},
     "tensorflow": {"backend", "export/parity"},
-    "ai_edge_litert": {"runtime/litert", "export/parity"},
+    "ai_edge_litert": {"runtime/litert", "export/litert", "export/parity"},
+    "flatbuffers": {"export/litert"},
     "rich": {"ui"},
     "typer": {"cli", "endings"},
     "pydantic": {"spec"},
