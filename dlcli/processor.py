@@ -17,14 +17,14 @@ def num_threads() -> int:
     return os.cpu_count() or 1
 
 
-def has_int8_products() -> bool | None:
+def has_int8_products(cpuinfo: str = "/proc/cpuinfo") -> bool | None:
     """Whether the processor sums products of int8 in one instruction (AVX-VNNI, AVX512-VNNI, or
     Arm's dot products); None where that is not known.
 
     Without one, XNNPACK's int8 kernels are no faster than its float32 ones (measured with AVX2).
     """
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        with open(cpuinfo, encoding="ascii", errors="replace") as file:
             lines = [line for line in file if line.startswith(("flags", "Features"))]
     except OSError:
         return None

@@ -40,7 +40,7 @@ def append_head(body: bytes, head: Head) -> bytes:
     answer = network.add_tensor(PROBABILITIES, (1, num_classes))
     network.add_operator("SOFTMAX", [logits], answer, schema.SoftmaxOptionsT(beta=1.0))
     graph.outputs = [answer]
-    for signature in model.signatureDefs:
+    for signature in model.signatureDefs or ():
         (output,) = signature.outputs
         output.tensorIndex = answer
     builder = flatbuffers.Builder(len(body))
