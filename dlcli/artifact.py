@@ -27,12 +27,14 @@ _RESTORE = "Train again, or take the run from a backup."
 @dataclass(frozen=True)
 class ModelFacts:
     """What a network is made of; `trainable_parameters` are those its training changed.
-    `backbone` is None for a list of layers."""
+    `backbone` is None for a list of layers; `body` is what body.tflite counts in, float32 or
+    int8."""
 
     backbone: str | None
     weights: str
     parameters: int
     trainable_parameters: int
+    body: str = "float32"
 
 
 @dataclass(frozen=True)

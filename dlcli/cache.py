@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = "10GB"
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STALE_SECONDS = 7 * 24 * 3600
-KINDS = (PIXELS, FEATURES, BODIES) = ("pixels", "features", "bodies")
+KINDS = (PIXELS, FEATURES, BODIES, INT8_BODIES) = ("pixels", "features", "bodies", "int8-bodies")
 _LASTING_KINDS = (BODIES,)
 LOCKS = "locks"
 _in_use: dict[Path, BaseFileLock] = {}
@@ -203,6 +203,7 @@ def _drop_old_entries() -> None:
     """Removes the entries unused for longest until `$DLCLI_CACHE_SIZE` is kept.
 
     What a process uses or makes stays. Bodies stay: they are few, small and slow to make.
+    Those of int8 go like features, since there may be one for each data set.
     """
     budget = size_budget()
     droppable = []

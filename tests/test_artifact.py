@@ -56,6 +56,17 @@ def test_what_is_written_is_read_back(folder: Path) -> None:
     assert artifact.file(HEAD) == folder / HEAD
 
 
+def test_a_model_of_before_int8_bodies_has_one_of_float32(folder: Path) -> None:
+    change(folder, lambda document: document["model"].pop("body"))
+    assert open_artifact(folder).model.body == "float32"
+
+
+def test_what_the_body_counts_in_is_kept(folder: Path) -> None:
+    facts = replace(FACTS, body="int8")
+    write_artifact(folder, NAMES, PixelFormat((96, 128), "pad"), facts, 0.05)
+    assert open_artifact(folder).model == facts
+
+
 def test_it_may_be_copied_elsewhere(folder: Path, tmp_path: Path) -> None:
     before = open_artifact(folder)
     copied = shutil.copytree(folder, tmp_path / "elsewhere" / "x")

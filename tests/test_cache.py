@@ -341,7 +341,14 @@ def test_bodies_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (keys("bodies"), keys()) == ({"body"}, {"mine"})
 
 
-@pytest.mark.parametrize("kind", ["pixels", "features", "bodies"])
+def test_bodies_made_for_one_data_set_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_entry("int8-bodies", "body")
+    monkeypatch.setenv("DLCLI_CACHE_SIZE", "0")
+    keep_one()
+    assert (keys("int8-bodies"), keys()) == (set(), {"mine"})
+
+
+@pytest.mark.parametrize("kind", ["pixels", "features", "bodies", "int8-bodies"])
 def test_half_made_entries_go_when_nobody_can_be_making_them(kind: str) -> None:
     leave_entry(kind, ".stale-1")
     leave_entry(kind, ".fresh-1", used=time.time() - LONG_AGO - 60)

@@ -17,6 +17,7 @@ from dlcli.errors import UsageError
 from dlcli.processor import (
     allowed_processors,
     cpu_quota,
+    has_int8_products,
     limit_threads,
     num_threads,
     run_python,
@@ -153,6 +154,29 @@ def test_children_are_held_to_as_many_threads(monkeypatch: pytest.MonkeyPatch) -
     limit_threads(5)
     program = "from dlcli.processor import num_threads; raise SystemExit(num_threads() != 5)"
     assert run_python("-c", program) is None
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("model name\t: X\nflags\t\t: fpu avx2 fma\nflags\t\t: fpu avx2 fma\n", False),
+        ("model name\t: X\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+        ("flags\t\t: fpu avx2 avx_vnni fma\n", True),
+        ("model name\t: my avx_vnni\nflags\t\t: fpu\n", False),
+        ("Features\t: fp asimd asimddp\n", True),
+        ("Features\t: fp asimd\n", False),
+        ("processor\t: 0\n", None),
+    ],
+)
+def test_whether_the_processor_multiplies_int8(
+    tmp_path: Path, cpuinfo: str, expected: bool | None
+) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert has_int8_products(str(tmp_path / "cpuinfo")) is expected
+
+
+def test_where_the_processor_is_not_described_nothing_is_known(tmp_path: Path) -> None:
+    assert has_int8_products(str(tmp_path / "none")) is None
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Clearable(StrEnum):
     PIXELS = "pixels"
     FEATURES = "features"
     BODIES = "bodies"
+    INT8_BODIES = "int8-bodies"
     ALL = "all"
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 TOLERANCE = 1e-4
+LEAST_AGREEMENT, SMALL_DIFFERENCE = 0.9, 0.05
+"""Of a float32 export of an int8 run: its top classes must agree, however far the probabilities of
+a doubtful picture differ (by 0.16 for the worst of 200 photos), unless only ties fell otherwise."""
+
 MOST_CHECKED = 200
 EXPORT_JSON, LABELS = "export.json", "labels.txt"
 _MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
@@ -58,6 +62,9 @@ class ExportResult:
     files: tuple[str, ...]
     size_bytes: int
     parity: Parity
+    body: str = "float32"
+    """What the exported model counts in, float32 or int8."""
+    run_body: str = "float32"
 
 
 def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
@@ -83,7 +90,13 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         artifact.copy_to(building / files.MODEL)
         files.write_json(
             building / EXPORT_JSON,
-            {"schema": 1, "run": opened.name, "format": options.format, "parity": asdict(parity)},
+            {
+                "schema": 1,
+                "run": opened.name,
+                "format": options.format,
+                "body": _body_of(opened, options.format),
+                "parity": asdict(parity),
+            },
         )
         written, size_bytes = _measure(building, building / _MODEL_FILES[options.format])
         building.chmod(0o755)
@@ -93,7 +106,21 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return ExportResult(opened.name, options.format, target, written, size_bytes, parity)
+    return ExportResult(
+        opened.name,
+        options.format,
+        target,
+        written,
+        size_bytes,
+        parity,
+        _body_of(opened, options.format),
+        artifact.model.body,
+    )
+
+
+def _body_of(opened: OpenedRun, form: str) -> str:
+    """What the exported body counts in: LiteRT takes the run's own, all others know float32."""
+    return opened.classifier.artifact.model.body if form == "litert" else "float32"
 
 
 def _label_lines(class_names: Sequence[str]) -> str:
@@ -132,21 +159,25 @@ def _require_free(target: Path, force: bool) -> None:
 
 
 def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
+    from dlcli.artifact import BODY
+
+    artifact, head = opened.classifier.artifact, opened.classifier.head
+    path = building / _MODEL_FILES[options.format]
+    if options.format == "litert":
+        from dlcli.export.litert import append_head
+
+        path.write_bytes(append_head(artifact.file(BODY).read_bytes(), head))
+        return
     from dlcli import backend
 
     backend.prepare()
-    from dlcli.models.convert_body import to_litert
     from dlcli.models.model import open_model
 
-    artifact = opened.classifier.artifact
-    model = open_model(artifact, opened.classifier.head)
-    path = building / _MODEL_FILES[options.format]
+    model = open_model(artifact, head)
     if options.format == "saved_model":
         from dlcli.export.saved_model import write_saved_model
 
         write_saved_model(model, artifact.class_names, building)
-    elif options.format == "litert":
-        path.write_bytes(to_litert(model))
     else:
         model.save(path)
 
@@ -172,11 +203,14 @@ def _check(opened: OpenedRun, form: str, building: Path) -> Parity:
         answers = np.load(answered)
     difference = float(np.abs(answers - expected).max())
     agreement = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
-    passed = difference <= TOLERANCE
+    allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
+    if _body_of(opened, form) != opened.classifier.artifact.model.body:
+        allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
+        passed = difference <= SMALL_DIFFERENCE or agreement >= LEAST_AGREEMENT
     if not passed:
         raise GateError(
             f"the exported model answers otherwise than the run: probabilities differ by up to "
-            f"{difference:.2g} (allowed: {TOLERANCE:g}), the top class agrees for {agreement:.1%}.",
+            f"{difference:.2g} (allowed: {allowed}), the top class agrees for {agreement:.1%}.",
             where=form,
             fix="Nothing was written. Please report this with the run's model.json.",
         )

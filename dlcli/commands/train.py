@@ -181,9 +181,10 @@ def _introduce(plan: Plan, reporter: Reporter) -> None:
     name = plan.spec.model.backbone or alone
     begin = _BEGINNINGS.get(plan.start.name, f"weights of {plan.start.name}")
     color = "" if plan.spec.data.color == "rgb" else ", grey"
+    body = ", int8" if plan.spec.model.body == "int8" else ""
     threads = num_threads()
     device = f"device: CPU, {threads} thread{'s' if threads > 1 else ''}"
-    reporter.report(Said(f"{device} · model: {name}, {begin}, {height} x {width} px{color}"))
+    reporter.report(Said(f"{device} · model: {name}, {begin}, {height} x {width} px{color}{body}"))
     reporter.report(plan.summary)
     reporter.report(Said(f"plan: {'; '.join(describe_plan(plan.spec, plan.stages))}"))
 

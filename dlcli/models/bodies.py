@@ -1,11 +1,23 @@
-"""A backbone's body as LiteRT: converted once on a machine and kept in the user's cache."""
+"""A backbone's body as LiteRT: converted once on a machine and kept in the user's cache.
+
+An int8 body is quantised after training (Jacob 2018): weights by channel, activations by the
+ranges that calibration pictures span. It takes and gives float32 like any other body: integers at
+its edges would spare 0.1 ms a picture. What it gives for a picture is always the same on one
+machine. Other kernels (those of another kind of processor) may round otherwise: between XNNPACK's
+and LiteRT's plain ones a feature differed by up to 13 of its 255 steps, a probability by 7e-4.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dlcli import cache
 from dlcli.artifact import KERAS_BODY, sha256_of
@@ -16,9 +28,12 @@ from dlcli.models.registry import Backbone
 from dlcli.processor import run_python
 
 STAGE = "preparing the body"
-CONVERTER_VERSION = 1
+INT8_STAGE = "quantising the body"
+CONVERTER_VERSION, QUANTISER_VERSION = 1, 1
 BODY, FACTS = "body.tflite", "body.json"
+_CALIBRATION = "calibration.npy"
 _LARGE = 20_000_000
+_SLOW = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -36,15 +51,18 @@ def find_body(
     image_size: tuple[int, int],
     reporter: Reporter,
     weights: Path | None = None,
+    calibration: NDArray[np.uint8] | None = None,
 ) -> KeptBody:
     """The body of a backbone for pictures of `image_size`, converted where it is not kept.
 
     Its weights are those of the file `weights`; without it those of ImageNet, fetched if need be.
+    With `calibration` pictures, uint8 (N, H, W, C), it is quantised to int8 by their ranges.
 
     Raises:
         ResourceError: if its weights are neither here nor to be had, or the conversion fails.
         UsageError: if there is no such file.
-        DataError: if the file is damaged or of another network.
+        DataError: if the file is damaged or of another network, or if int8 sees the calibration
+            pictures otherwise than float32 does.
     """
     parts = {"backbone": backbone.name, "image_size": image_size, "converter": CONVERTER_VERSION}
     if weights is not None:
@@ -54,10 +72,13 @@ def find_body(
         parts["weights"] = backbone.weights_sha256 or sha256_of(
             imagenet_weights(backbone, reporter)
         )
+    if calibration is not None:
+        pixels = hashlib.sha256(calibration.tobytes()).hexdigest()
+        parts |= {"calibration": pixels, "quantiser": QUANTISER_VERSION}
     entry = cache.keep(
-        cache.BODIES,
+        cache.BODIES if calibration is None else cache.INT8_BODIES,
         cache.key_of(**parts),
-        lambda building: _convert(backbone, image_size, building, weights, reporter),
+        lambda building: _convert(backbone, image_size, building, reporter, weights, calibration),
         lambda kept: sha256_of(kept / BODY) == _read_facts(kept)["sha256"],
     )
     keras_path = None if weights is None else entry / KERAS_BODY
@@ -71,7 +92,13 @@ def _sha256_of(weights: Path) -> str:
         raise UsageError("there is no such weight file.", where=str(weights)) from error
 
 
-def _read_facts(entry: Path) -> dict[str, str]:
+def num_calibrated(backbone: Backbone) -> int:
+    """The most pictures to calibrate on: fewer where each takes seconds (20 gave the same answers
+    as 200 for EfficientNet-Lite0)."""
+    return 200 if backbone.parameters < _SLOW else 50
+
+
+def _read_facts(entry: Path) -> dict[str, Any]:
     return dict(json.loads((entry / FACTS).read_text(encoding="ascii")))
 
 
@@ -79,17 +106,24 @@ def _convert(
     backbone: Backbone,
     image_size: tuple[int, int],
     target: Path,
-    weights: Path | None,
     reporter: Reporter,
+    weights: Path | None,
+    calibration: NDArray[np.uint8] | None,
 ) -> None:
     path = weights or imagenet_weights(backbone, reporter)
-    reporter.report(Said(f"{backbone.name} is prepared for this machine, once: {_time(backbone)}"))
-    reporter.report(StageStarted(STAGE))
+    purpose = "prepared for this machine" if calibration is None else "quantised for these pictures"
+    reporter.report(Said(f"{backbone.name} is {purpose}, once: {_time(backbone)}"))
+    stage = STAGE if calibration is None else INT8_STAGE
+    reporter.report(StageStarted(stage))
+    pixels = target / _CALIBRATION
+    if calibration is not None:
+        np.save(pixels, calibration)
     order = {
         "name": backbone.name,
         "image_size": image_size,
         "weights": None if weights is None else os.fspath(weights.resolve()),
         "target": os.fspath(target),
+        "calibration": None if calibration is None else os.fspath(pixels),
     }
     fault = run_python("-m", "dlcli.models.convert_body", json.dumps(order))
     if fault is not None:
@@ -98,7 +132,10 @@ def _convert(
             where=str(path),
             fix="Check that TensorFlow works: python -c 'import tensorflow'",
         )
-    reporter.report(StageEnded(STAGE))
+    pixels.unlink(missing_ok=True)
+    agreement = _read_facts(target).get("agreement")
+    detail = "" if agreement is None else f"its features agree to {agreement:.3f} with float32"
+    reporter.report(StageEnded(stage, detail))
 
 
 def _time(backbone: Backbone) -> str:

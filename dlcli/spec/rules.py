@@ -26,7 +26,6 @@ _NEEDS_TRAINING = (
     ("train", "early_stopping"),
 )
 _NOT_YET: tuple[Location, ...] = (
-    ("model", "body"),
     ("train", "stages"),
     ("train", "loss"),
     ("train", "class_weights"),
@@ -138,6 +137,12 @@ def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     elif spec.model.layers is not None and ("model", "dropout") in given:
         what = "belongs to a backbone: among layers write - dropout: 0.2 where it is to be"
         yield Fault(("model", "dropout"), what)
+    if spec.model.body == "int8" and not spec.trains_head_only:
+        what = (
+            "must be float32 where layers are trained: an int8 body stays as it is, below a head "
+            "(a backbone with weights: imagenet or a file)"
+        )
+        yield Fault(("model", "body"), what)
 
 
 def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:

@@ -139,6 +139,8 @@ class ModelSpec(_Section):
     weights: str = "imagenet"
     """imagenet, random, a run, or a .keras or .weights.h5 file."""
     body: Literal["float32", "int8"] = "float32"
+    """int8 (where only a head is trained): a third of the size, and faster where the processor
+    multiplies int8."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """The share of features dropped before the classifier while a backbone is trained."""
     layers: list[Any] | None = None

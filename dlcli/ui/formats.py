@@ -120,6 +120,7 @@ def export_document(result: ExportResult) -> dict[str, Any]:
         **opening("export"),
         "run": result.run,
         "format": result.format,
+        "body": result.body,
         "folder": str(result.folder),
         "files": list(result.files),
         "size_bytes": result.size_bytes,

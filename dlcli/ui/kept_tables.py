@@ -85,14 +85,14 @@ def cache_lines(result: CacheResult) -> Iterator[str]:
     if result.num_in_use:
         yield f" {result.num_in_use:,} entries stay: another dlcli uses them"
     yield f" {printable(str(result.folder))}"
-    yield f" {'kind':<10}  {'entries':>7}  {'size':>9}  last used (UTC)"
+    yield f" {'kind':<12}  {'entries':>7}  {'size':>9}  last used (UTC)"
     for one in result.kinds:
         yield (
-            f" {one.kind:<10}  {one.num_entries:>7,}  {_size(one.size_bytes):>9}  "
+            f" {one.kind:<12}  {one.num_entries:>7,}  {_size(one.size_bytes):>9}  "
             f"{_moment(one.last_used)}"
         ).rstrip()
     yield (
-        f" Pixels and features may take {_size(result.budget_bytes)} (DLCLI_CACHE_SIZE), then the "
+        f" All but bodies may take {_size(result.budget_bytes)} (DLCLI_CACHE_SIZE), then the "
         "oldest go."
     )
 

@@ -70,6 +70,11 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         f" Checked on {parity.num_images} {parity.source} in a fresh process: probabilities within "
         f"{parity.max_abs_difference:.1e}, same top class for {parity.top_1_agreement:.1%}."
     )
+    if result.body != result.run_body:
+        yield (
+            f" The run's body is {result.run_body}, this one {result.body}: the run's accuracy is "
+            "not exactly its own. --format litert keeps the run's."
+        )
 
 
 def report_lines(title: str, report: Report) -> Iterator[str]:

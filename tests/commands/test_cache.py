@@ -31,7 +31,7 @@ def counts(result: CacheResult) -> dict[str, tuple[int, int]]:
 
 def test_an_empty_cache() -> None:
     result = run()
-    assert counts(result) == {"pixels": (0, 0), "features": (0, 0), "bodies": (0, 0)}
+    assert counts(result) == dict.fromkeys(cache.KINDS, (0, 0))
     assert all(one.last_used is None for one in result.kinds)
     assert result.budget_bytes == 10 * 10**9
 
@@ -42,7 +42,8 @@ def test_what_is_kept_is_counted() -> None:
     os.utime(newer, (2e9, 2e9))
     fill("bodies", "c", 70)
     result = run()
-    assert counts(result) == {"pixels": (2, 800), "features": (0, 0), "bodies": (1, 70)}
+    held = {kind: count for kind, count in counts(result).items() if count != (0, 0)}
+    assert held == {"pixels": (2, 800), "bodies": (1, 70)}
     assert result.kinds[0].last_used == 2e9
 
 
@@ -51,7 +52,10 @@ def test_a_kind_is_cleared() -> None:
         fill(kind, "a", 10)
     fill("pixels", ".half", 5)
     result = run(("pixels", "bodies", "pixels"))
-    assert counts(result) == {"pixels": (0, 0), "features": (1, 10), "bodies": (0, 0)}
+    assert [kind for kind, count in counts(result).items() if count == (0, 0)] == [
+        "pixels",
+        "bodies",
+    ]
     assert (result.num_cleared, result.cleared_bytes, result.num_in_use) == (3, 25, 0)
 
 
@@ -106,6 +110,11 @@ def test_the_table_and_the_document(dlcli: Command) -> None:
     }
     assert (document["num_cleared"], document["cleared_bytes"]) == (1, 1500)
     assert [one["kind"] for one in document["kinds"]] == list(cache.KINDS)
+
+
+def test_every_kind_can_be_named(dlcli: Command) -> None:
+    named = [part for kind in cache.KINDS for part in ("--clear", kind)]
+    assert dlcli("cache", *named).returncode == 0
 
 
 def test_an_unknown_kind_is_refused(dlcli: Command) -> None:

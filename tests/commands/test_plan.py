@@ -49,6 +49,7 @@ def write_run(
     backbone: str | None = None,
     *,
     identity: bool = False,
+    body: str = "float32",
 ) -> Path:
     """A run that looks finished: a body of 5 features and 200 parameters, and a head."""
     model = folder / "model"
@@ -60,7 +61,7 @@ def write_run(
     head = Head(weights, np.zeros(3, np.float32))
     head.save(model / "head.npz")
     parameters = 200 + (0 if identity else head.size)
-    facts = ModelFacts(backbone, "random", parameters, parameters)
+    facts = ModelFacts(backbone, "random", parameters, parameters, body)
     write_artifact(model, CLASSES, PixelFormat((20, 16), "pad", "grayscale"), facts, None)
     return folder
 
@@ -134,6 +135,32 @@ def test_a_head_on_a_run_of_a_backbone_is_of_that(tmp_path: Path) -> None:
     run = write_run(tmp_path / "base", ("body.tflite",), "vgg16")
     plan, _ = plan_of(f"model.weights={run}")
     assert plan.spec.model.backbone == plan.facts.backbone == "vgg16"
+
+
+def test_an_int8_body_is_made_when_the_pictures_are_read(own_cache: Path) -> None:
+    plan, recorder = plan_of("model.body=int8")
+    assert isinstance(plan, HeadPlan)
+    assert plan.facts.body == "int8"
+    plan.prepare(recorder)
+    assert not own_cache.exists()
+
+
+def test_a_head_on_an_int8_run_is_of_int8_and_its_spec_may_be_read_again(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "base", ("body.tflite",), body="int8")
+    plan, _ = plan_of(f"model.weights={run}")
+    assert (plan.spec.model.body, plan.facts.body) == ("int8", "int8")
+    (tmp_path / "spec.yaml").write_text(dump_spec(plan.spec))
+    again, recorder = plan_of(file=tmp_path / "spec.yaml")
+    assert again.spec == plan.spec
+    again.prepare(recorder)
+    assert texts(recorder) == [f"the head is new; the body is that of {run}"]
+
+
+@pytest.mark.parametrize(("own", "given"), [("int8", "float32"), ("float32", "int8")])
+def test_the_body_of_a_run_stays_what_it_is(own: str, given: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "base", ("body.tflite",), "vgg16", body=own)
+    with pytest.raises(SpecError, match=f"model.body must be {own}, as in .*base, .*got {given}"):
+        plan_of(f"model.weights={run}", f"model.body={given}")
 
 
 def test_behind_a_classifier_of_its_own_nothing_is_cut_off(tmp_path: Path) -> None:

@@ -42,6 +42,9 @@ LAYERS = {"layers": ["flatten"]}
         {"model": RANDOM, "train": {"optimizer": {"sgd": {"momentum": 0.9}}}},
         {"augment": "none", "train": {"seed": 5, "precision": "float32"}},
         {"data": {"image_size": 32}},
+        {"model": {"body": "int8"}},
+        {"model": {"body": "int8", "weights": "my.weights.h5", "backbone": "vgg16"}},
+        {"model": {"body": "int8", "weights": "a-run"}},
         {"train": {"epochs": 30, "optimizer": "adamw", "schedule": "cosine", "mix": "none"}},
     ],
     ids=str,
@@ -72,6 +75,13 @@ def test_what_a_head_alone_does_not_know_is_refused_and_with_all_layers_taken(
     values = {"model": dict(RANDOM)}
     values.setdefault(section, {})[name] = value
     assert faults(values) == {}
+
+
+@pytest.mark.parametrize("model", [RANDOM, LAYERS, {**LAYERS, "weights": "a-run"}], ids=str)
+def test_a_body_that_is_trained_is_float32(model: dict[str, Any]) -> None:
+    (place,) = faults({"model": {**model, "body": "int8"}}).items()
+    assert place[0] == "model.body"
+    assert place[1].startswith("must be float32 where layers are trained")
 
 
 def test_a_list_of_augmentations_is_for_all_layers_at_once() -> None:

@@ -253,7 +253,7 @@ def test_the_keys_of_train_are_frozen(train_result: TrainResult) -> None:
     assert document["seconds"] == train_result.seconds
     model = document["model"]
     assert isinstance(model, dict)
-    assert set(model) >= {"backbone", "parameters", "trainable_parameters"}
+    assert set(model) >= {"backbone", "parameters", "trainable_parameters", "body"}
     check_report(document["val"])
     check_report(document["test"])
 
@@ -277,7 +277,15 @@ def test_the_keys_of_export_are_frozen() -> None:
     parity = Parity(16, "pictures of noise", 1e-7, 1.0, True)
     result = ExportResult("r", "keras", Path("out"), ("labels.txt", "model.keras"), 1000, parity)
     document = read(formats.export_document(result))
-    assert set(document) == OPENING | {"run", "files", "parity", "format", "size_bytes", "folder"}
+    assert set(document) == OPENING | {
+        "run",
+        "files",
+        "parity",
+        "format",
+        "body",
+        "size_bytes",
+        "folder",
+    }
     assert document["command"] == "export"
     assert document["files"] == ["labels.txt", "model.keras"]
     found = document["parity"]
@@ -338,6 +346,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
             "weights": "random",
             "parameters": 10,
             "trainable_parameters": 8,
+            "body": "float32",
             "layers": [
                 {
                     "name": "dense_0",

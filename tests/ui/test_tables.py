@@ -161,6 +161,14 @@ def test_an_export_says_where_it_lies_and_how_well_it_agrees() -> None:
     ]
 
 
+def test_an_export_of_another_body_than_the_run_s_says_so() -> None:
+    parity = Parity(113, "pictures of val and test", 0.16, 0.99, True)
+    files = (Path("a-keras"), ("m",), 14_000_000, parity)
+    *_, number, told = export_lines(ExportResult("r", "keras", *files, "float32", "int8"))
+    assert "within 1.6e-01, same top class for 99.0%" in number
+    assert told.startswith(" The run's body is int8, this one float32: the run's accuracy is not")
+
+
 def test_a_run_that_lies_elsewhere_is_named_in_what_to_type() -> None:
     lines = list(train_lines(replace(train_result(None), is_elsewhere=True)))
     assert [line.endswith(" --run runs/animals-1") for line in lines[-3:]] == [True] * 3
