@@ -148,6 +148,7 @@ def test_a_run_is_whole(work: Work) -> None:
         "weights": "random",
         "parameters": 283,
         "trainable_parameters": 267,
+        "body": "float32",
     }
 
 
@@ -331,6 +332,7 @@ def test_a_head_on_the_body_of_a_run(
         "weights": base,
         "parameters": 283,
         "trainable_parameters": 27,
+        "body": "float32",
     }
     model = {path.name for path in (run / "model").iterdir()}
     assert model == {"body.tflite", "head.npz", "model.json", "body.keras", "typicality.npz"}
