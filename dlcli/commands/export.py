@@ -134,7 +134,7 @@ def _require_free(target: Path, force: bool) -> None:
 def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
     from dlcli import backend
 
-    backend.prepare()
+    backend.prepare(device="cpu")
     from dlcli.models.convert_body import to_litert
     from dlcli.models.model import open_model
 

@@ -34,7 +34,7 @@ def main(order: str) -> None:
         ArithmeticError: if the converted body answers otherwise than Keras.
         SystemExit: with a line that says what is wrong with the weights.
     """
-    backend.prepare()
+    backend.prepare(device="cpu")
     from dlcli.models.model import load_body
 
     facts = json.loads(order)
