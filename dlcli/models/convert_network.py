@@ -12,7 +12,7 @@ from pathlib import Path
 from dlcli import backend
 from dlcli.backend import Model
 from dlcli.errors import ResourceError
-from dlcli.processor import run_python
+from dlcli.processor import run_python, silenced_stderr
 
 
 def converted(body: Model) -> bytes:
@@ -27,7 +27,8 @@ def converted(body: Model) -> bytes:
         return to_litert(body)
     with tempfile.TemporaryDirectory(prefix="dlcli-body-") as folder:
         source, target = Path(folder) / "body.keras", Path(folder) / "body.tflite"
-        body.save(source)
+        with silenced_stderr():  # Keras imports TensorFlow to save, and that talks
+            body.save(source)
         fault = run_python("-m", "dlcli.models.convert_network", str(source), str(target))
         if fault is not None:
             raise ResourceError(
