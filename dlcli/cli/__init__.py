@@ -54,6 +54,22 @@ class PredictFormat(StrEnum):
     TSV = "tsv"
 
 
+class DeviceName(StrEnum):
+    """What a training runs on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class BackendName(StrEnum):
+    """What Keras computes with."""
+
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+    TORCH = "torch"
+
+
 class ExportFormat(StrEnum):
     """What a model is exported as."""
 
@@ -244,6 +260,19 @@ def train(
         ),
     ] = None,
     effort: Annotated[Effort | None, typer.Option(help="How long it may take.")] = None,
+    device: Annotated[
+        DeviceName, typer.Option(help="Where layers are trained; auto takes a GPU if there is one.")
+    ] = DeviceName.AUTO,
+    backend: Annotated[
+        BackendName, typer.Option(help="What Keras trains layers with.")
+    ] = BackendName.TENSORFLOW,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic",
+            help="The same weights from the same seed on a GPU, too; on a CPU it is always so.",
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 4 if a picture is unreadable.")
     ] = False,
@@ -280,6 +309,9 @@ def train(
             strict=strict,
             dry_run=dry_run,
             command=tuple(sys.argv),
+            device=device.value,
+            backend=backend.value,
+            deterministic=deterministic,
         )
         with make_reporter(quiet=quiet) as reporter:
             result = command.run(options, reporter)

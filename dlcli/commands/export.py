@@ -170,7 +170,7 @@ def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
         return
     from dlcli import backend
 
-    backend.prepare()
+    backend.prepare(device="cpu")
     from dlcli.models.model import open_model
 
     model = open_model(artifact, head)

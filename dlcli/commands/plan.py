@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dlcli.artifact import Artifact, ModelFacts
     from dlcli.data.dataset import Dataset
     from dlcli.data.pixels import PixelFormat
+    from dlcli.machine.device import Choice, Device
     from dlcli.models.bodies import KeptBody
     from dlcli.models.network import BuiltNetwork
     from dlcli.models.registry import Backbone
@@ -67,6 +68,11 @@ class Plan(ABC):
             self.spec.model.body,
         )
 
+    @property
+    @abstractmethod
+    def device(self) -> Device:
+        """What it is trained on."""
+
     @abstractmethod
     def prepare(self, reporter: Reporter) -> None:
         """Gets what must be there before a picture is read.
@@ -83,6 +89,13 @@ class Plan(ABC):
 @dataclass(frozen=True)
 class HeadPlan(Plan):
     """A head on the features of a body that stays as it is; needs no framework."""
+
+    @property
+    def device(self) -> Device:
+        """The processor: a head needs nothing else."""
+        from dlcli.machine.device import cpu
+
+        return cpu()
 
     def prepare(self, reporter: Reporter) -> None:
         """Fetches and converts the body, where that was not done before; for an int8 one, which
@@ -153,6 +166,13 @@ class NetworkPlan(Plan):
 
     network: BuiltNetwork
 
+    @property
+    def device(self) -> Device:
+        """What Keras runs on."""
+        from dlcli import backend
+
+        return replace(backend.device(), precision=self.spec.train.precision)
+
     def prepare(self, reporter: Reporter) -> None:
         """Nothing: the network is built already."""
 
@@ -170,22 +190,30 @@ def make_plan(
     num_train: int,
     runs_folder: Path,
     reporter: Reporter,
+    *,
+    choice: Choice | None = None,
 ) -> Plan:
     """The plan for a folder with these classes, of whose pictures `num_train` will be trained on.
+    `choice` is the device and the backend that were asked for.
 
     Raises:
         SpecError: if a layer does not take what reaches it, or the spec does not fit the run or
             the file that it starts from.
         UsageError: if that run or file is not there.
-        ResourceError: if weights are missing.
+        ResourceError: if weights are missing, or the device or the backend that is asked for.
     """
+    from dlcli.commands.devices import prepare_backend, require_for_head
+    from dlcli.machine.device import Choice
     from dlcli.training.stages import resolve_spec
 
+    choice = choice or Choice()
     start = _find_start(source, runs_folder)
     spec = resolve_spec(_fitted(source, start), num_train)
     if spec.trains_head_only:
+        require_for_head(choice, reporter)
         return _plan_head(spec, start, len(class_names), num_train, reporter)
-    return _plan_network(replace(source, spec=spec), start, class_names, reporter)
+    source = replace(source, spec=prepare_backend(spec, choice, reporter))
+    return _plan_network(source, start, class_names, reporter)
 
 
 def pixel_format_of(spec: Spec) -> PixelFormat:
@@ -291,10 +319,6 @@ def _plan_head(
 def _plan_network(
     source: SpecSource, start: Start, class_names: tuple[str, ...], reporter: Reporter
 ) -> Plan:
-    from dlcli import backend
-
-    spec = source.spec
-    backend.prepare(seed=spec.train.seed)
     from dlcli.models.network import build_network
     from dlcli.spec.faults import Fault
     from dlcli.spec.walk import MisfitError
@@ -302,6 +326,7 @@ def _plan_network(
     from dlcli.training.fit import make_optimizer
     from dlcli.training.stages import plan_stages
 
+    spec = source.spec
     stages = plan_stages(spec)
     try:
         network = build_network(spec, len(class_names))

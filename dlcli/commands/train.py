@@ -39,6 +39,9 @@ class TrainOptions:
     strict: bool = False
     dry_run: bool = False
     command: tuple[str, ...] = ()
+    device: str = "auto"
+    backend: str = "tensorflow"
+    deterministic: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     from dlcli.commands.split_rule import choose_split_rule
     from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
     from dlcli.data.split import TRAIN
+    from dlcli.machine.device import Choice
     from dlcli.runs.run import FAILED, INTERRUPTED
 
     clock = _Clock()
@@ -123,7 +127,14 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     rule = choose_split_rule(source.spec.data, index, options.runs_folder)
     sizes = expected_sizes(index, rule)
     with clock.phase("model"):
-        plan = make_plan(source, index.class_names, sizes[TRAIN], options.runs_folder, reporter)
+        plan = make_plan(
+            source,
+            index.class_names,
+            sizes[TRAIN],
+            options.runs_folder,
+            reporter,
+            choice=Choice(options.device, options.backend, options.deterministic),
+        )
     _introduce(plan, reporter)
     if options.dry_run:
         return DryRunResult(plan, index.class_names, sizes)
@@ -132,7 +143,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     with clock.phase("data"):
         strict = options.strict or plan.spec.data.unreadable == "error"
         dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
-    opened = _open_run(options, plan.spec, dataset)
+    opened = _open_run(options, plan, dataset)
     with opened.at_work():
         try:
             result = _train(opened, plan, dataset, clock, reporter)
@@ -173,7 +184,6 @@ def read_options(options: TrainOptions) -> SpecSource:
 
 def _introduce(plan: Plan, reporter: Reporter) -> None:
     """The device, the model and the plan, a line each."""
-    from dlcli.processor import num_threads
     from dlcli.training.stages import describe_plan
 
     height, width = plan.spec.data.image_size
@@ -182,8 +192,7 @@ def _introduce(plan: Plan, reporter: Reporter) -> None:
     begin = _BEGINNINGS.get(plan.start.name, f"weights of {plan.start.name}")
     color = "" if plan.spec.data.color == "rgb" else ", grey"
     body = ", int8" if plan.spec.model.body == "int8" else ""
-    threads = num_threads()
-    device = f"device: CPU, {threads} thread{'s' if threads > 1 else ''}"
+    device = f"device: {plan.device.describe()}"
     reporter.report(Said(f"{device} · model: {name}, {begin}, {height} x {width} px{color}{body}"))
     reporter.report(plan.summary)
     reporter.report(Said(f"plan: {'; '.join(describe_plan(plan.spec, plan.stages))}"))
@@ -211,7 +220,7 @@ def _require_room(options: TrainOptions, folder: Path) -> None:
     require_free_name(options.runs_folder, options.name)
 
 
-def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
+def _open_run(options: TrainOptions, plan: Plan, dataset: Dataset) -> Run:
     from dlcli.runs import files
     from dlcli.runs.environment import describe_environment
     from dlcli.runs.run import create_run
@@ -224,8 +233,8 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
         options.name,
         {
             "command": list(options.command),
-            **describe_environment(),
-            "seed": spec.train.seed,
+            **describe_environment(plan.device),
+            "seed": plan.spec.train.seed,
             "data": {
                 "folder": str(index.folder.resolve()),
                 "fingerprint": dataset.store.key,
@@ -235,7 +244,7 @@ def _open_run(options: TrainOptions, spec: Spec, dataset: Dataset) -> Run:
             "skipped": [{"path": file.path, "reason": file.reason} for file in dataset.skipped],
         },
     )
-    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(spec, dataset)))
+    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(plan.spec, dataset)))
     header = ("path", "label", "split", "group", "sha256")
     files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
     return opened

@@ -48,7 +48,7 @@ def main(order: str) -> None:
 
 
 def _convert(facts: dict[str, Any]) -> None:
-    backend.prepare()
+    backend.prepare(device="cpu")
     from dlcli.models.model import load_body
 
     name, target = facts["name"], Path(facts["target"])

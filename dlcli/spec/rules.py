@@ -123,9 +123,6 @@ def _not_yet(spec: Spec) -> Iterator[Fault]:
         if _differs(spec, location):
             what = f"is not supported by this version yet: leave it {_default(location)}"
             yield Fault(location, what)
-    if spec.train.precision not in ("auto", "float32"):
-        what = "is not supported by this version yet: leave it auto, which is float32 on a CPU"
-        yield Fault(("train", "precision"), what)
     if spec.train.schedule not in ("cosine", "constant"):
         what = "is not supported by this version yet: use cosine or constant"
         yield Fault(("train", "schedule"), what)
@@ -155,6 +152,12 @@ def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
                 "it has with model.layers or model.weights: random"
             )
             yield Fault(location, what)
+    if spec.train.precision not in ("auto", "float32"):
+        what = (
+            "has no effect where only a head is trained: leave it auto; it has with model.layers "
+            "or model.weights: random"
+        )
+        yield Fault(("train", "precision"), what)
     if isinstance(spec.augment, list):
         what = (
             "has no effect where only a head is trained: say auto or none there (auto adds mirror "

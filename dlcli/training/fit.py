@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dlcli import backend
 from dlcli.backend import Model, keras
 from dlcli.errors import ResourceError
 from dlcli.events import Reporter, StageEnded, StageStarted
 from dlcli.models.layers import first_line
+from dlcli.models.precision import scale_loss
 from dlcli.spec.optimizers import read_optimizer
 from dlcli.spec.schema import EarlyStoppingSpec, TrainSpec
 from dlcli.spec.walk import MisfitError
@@ -41,15 +43,17 @@ def fit_model(  # noqa: PLR0917
 
     Raises:
         SpecError: if the loss is no longer a number.
-        ResourceError: if a batch does not fit into the memory.
+        ResourceError: if an op is not deterministic where that is asked for.
     """
     trained = _with_augmentation(model, augmentation)
     epochs = stage.epochs or 1
     trained.compile(
-        optimizer=make_optimizer(spec, stage, train.num_batches * epochs),
+        optimizer=scale_loss(
+            make_optimizer(spec, stage, train.num_batches * epochs), spec.precision
+        ),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=spec.label_smoothing),
         metrics=["accuracy"],
-        jit_compile=False,  # on a CPU XLA is ten times slower
+        jit_compile=backend.jit_compile(),
     )
     rates = KeepLearningRates()
     best = _keep_best(spec, epochs)
@@ -68,11 +72,12 @@ def fit_model(  # noqa: PLR0917
             verbose=0,
         ).history
     except Exception as error:
-        if type(error).__name__ != "ResourceExhaustedError":
+        if not backend.is_indeterministic(error):
             raise
         raise ResourceError(
-            f"{train.batch_size} pictures a step do not fit into the memory.",
-            fix="Lower train.batch_size or data.image_size.",
+            f"an op of this network has no deterministic form here: {first_line(error)}.",
+            where="--deterministic",
+            fix="Leave it out, or train with --device cpu, which is always deterministic.",
         ) from error
     rows = _history_rows(stage.name, history, rates.rates, best.best_epoch)
     kept = rows[best.best_epoch]

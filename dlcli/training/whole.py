@@ -15,9 +15,10 @@ from dlcli.errors import DataError
 from dlcli.events import Reporter, StageEnded, StageStarted
 from dlcli.metrics.calibration import fit_temperature
 from dlcli.metrics.typicality import fit_typicality
-from dlcli.models.convert_body import to_litert
+from dlcli.models.convert_network import converted
 from dlcli.models.model import TEMPERATURE
 from dlcli.models.network import BuiltNetwork
+from dlcli.models.precision import in_precision
 from dlcli.runtime.head import Head
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.spec.schema import Spec
@@ -25,8 +26,9 @@ from dlcli.training.augment import augmentation_layers
 from dlcli.training.batches import Batches
 from dlcli.training.features import kept_features
 from dlcli.training.fit import fit_model
+from dlcli.training.memory import with_batches_that_fit
 from dlcli.training.stages import Stage
-from dlcli.training.trained import TrainedModel
+from dlcli.training.trained import HistoryRow, TrainedModel
 
 TOLERANCE = 1e-3
 _NUM_CHECKED = 8
@@ -45,16 +47,21 @@ def train_network(
 
     Raises:
         SpecError: if the loss is no longer a number.
-        ResourceError: if a batch does not fit into the memory.
+        ResourceError: if not even one picture fits into the memory, an op is not deterministic
+            where that is asked for, or the conversion fails.
         DataError: if the converted body answers otherwise than Keras.
     """
-    batch_size = stage.batch_size or 1
-    train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
     layers = augmentation_layers(spec.augment)
-    history = fit_model(network.model, layers, train, val, spec.train, stage, reporter)
+
+    def fit(batch_size: int) -> tuple[HistoryRow, ...]:
+        train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
+        with in_precision(network.model, spec.train.precision) as model:
+            return fit_model(model, layers, train, val, spec.train, stage, reporter)
+
+    history = with_batches_that_fit(fit, stage.batch_size or 1, network.model, reporter)
     reporter.report(StageStarted(_STAGE))
     body_path = folder / BODY
-    body_path.write_bytes(to_litert(network.body))
+    body_path.write_bytes(converted(network.body))
     body = LiteRtBody(body_path, spec.data.image_size, dataset.store.shape[-1])
     _check(network, body, dataset)
     reporter.report(StageEnded(_STAGE))
