@@ -92,6 +92,7 @@ class HeadPlan(Plan):
             reporter,
             mirror=self.spec.augment == "auto",
             seed=self.spec.train.seed,
+            class_weights=self.spec.train.class_weights,
         )
 
     def _find_body(self, reporter: Reporter) -> KeptBody:
@@ -133,13 +134,16 @@ def make_plan(
     """The plan for a folder with these classes, of whose pictures `num_train` will be trained on.
 
     Raises:
-        SpecError: if a layer does not take what reaches it, or the spec does not fit the run or
-            the file that it starts from.
+        SpecError: if a layer does not take what reaches it, the spec does not fit the run or the
+            file that it starts from, or weighs a class that is not there.
         UsageError: if that run or file is not there.
         ResourceError: if weights are missing.
     """
+    from dlcli.training.class_weights import class_weight_faults
     from dlcli.training.stages import resolve_spec
 
+    if faults := class_weight_faults(source.spec.train.class_weights, class_names):
+        raise source.error(*faults)
     start = _find_start(source, runs_folder)
     spec = resolve_spec(_fitted(source, start), num_train)
     if spec.trains_head_only:
@@ -254,7 +258,7 @@ def _plan_network(
     from dlcli.spec.faults import Fault
     from dlcli.spec.walk import MisfitError
     from dlcli.training.augment import augmentation_layers
-    from dlcli.training.fit import make_optimizer
+    from dlcli.training.optimizer import make_optimizer
     from dlcli.training.stages import plan_stages
 
     stages = plan_stages(spec)

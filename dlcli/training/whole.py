@@ -23,6 +23,7 @@ from dlcli.runtime.litert import LiteRtBody
 from dlcli.spec.schema import Spec
 from dlcli.training.augment import augmentation_layers
 from dlcli.training.batches import Batches
+from dlcli.training.class_weights import class_weights_of
 from dlcli.training.features import kept_features
 from dlcli.training.fit import fit_model
 from dlcli.training.stages import Stage
@@ -44,14 +45,19 @@ def train_network(
     """Trains all layers and writes body.tflite and model.keras into `folder`.
 
     Raises:
-        SpecError: if the loss is no longer a number.
+        SpecError: if the loss is no longer a number in the first epoch.
         ResourceError: if a batch does not fit into the memory.
         DataError: if the converted body answers otherwise than Keras.
     """
     batch_size = stage.batch_size or 1
     train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
     layers = augmentation_layers(spec.augment)
-    history = fit_model(network.model, layers, train, val, spec.train, stage, reporter)
+    weights = class_weights_of(
+        spec.train.class_weights, dataset.class_names, dataset.labels(dataset.rows(TRAIN))
+    )
+    history = fit_model(
+        network.model, layers, train, val, spec.train, stage, reporter, class_weights=weights
+    )
     reporter.report(StageStarted(_STAGE))
     body_path = folder / BODY
     body_path.write_bytes(to_litert(network.body))
