@@ -42,7 +42,7 @@ SAME_FLOOR = {
     "spec": set(),
     "data": {"cache"},
     "metrics": set(),
-    "runs": {"artifact", "metrics"},
+    "runs": {"artifact", "machine", "metrics"},
     "ui": set(),
     "backend": set(),
     "runtime": set(),

@@ -125,6 +125,7 @@ class HeadPlan(Plan):
             reporter,
             mirror=self.spec.augment == "auto",
             seed=self.spec.train.seed,
+            class_weights=self.spec.train.class_weights,
         )
 
     def _find_body(
@@ -197,15 +198,18 @@ def make_plan(
     `choice` is the device and the backend that were asked for.
 
     Raises:
-        SpecError: if a layer does not take what reaches it, or the spec does not fit the run or
-            the file that it starts from.
+        SpecError: if a layer does not take what reaches it, the spec does not fit the run or the
+            file that it starts from, or weighs a class that is not there.
         UsageError: if that run or file is not there.
         ResourceError: if weights are missing, or the device or the backend that is asked for.
     """
     from dlcli.commands.devices import prepare_backend, require_for_head
     from dlcli.machine.device import Choice
+    from dlcli.training.class_weights import class_weight_faults
     from dlcli.training.stages import resolve_spec
 
+    if faults := class_weight_faults(source.spec.train.class_weights, class_names):
+        raise source.error(*faults)
     choice = choice or Choice()
     start = _find_start(source, runs_folder)
     spec = resolve_spec(_fitted(source, start), num_train)
@@ -323,7 +327,7 @@ def _plan_network(
     from dlcli.spec.faults import Fault
     from dlcli.spec.walk import MisfitError
     from dlcli.training.augment import augmentation_layers
-    from dlcli.training.fit import make_optimizer
+    from dlcli.training.optimizer import make_optimizer
     from dlcli.training.stages import plan_stages
 
     spec = source.spec

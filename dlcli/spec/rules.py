@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dlcli.spec.augment_rules import check_augmentations
 from dlcli.spec.backbones import least_image_sizes
 from dlcli.spec.faults import Fault, Location, nearest, shown
 from dlcli.spec.layers import LayerNode, Network, Node, parse_augment, parse_layers
@@ -22,15 +23,14 @@ _NEEDS_TRAINING = (
     ("train", "optimizer"),
     ("train", "learning_rate"),
     ("train", "schedule"),
+    ("train", "loss"),
     ("train", "label_smoothing"),
+    ("train", "mix"),
     ("train", "early_stopping"),
+    ("train", "ema"),
 )
 _NOT_YET: tuple[Location, ...] = (
     ("train", "stages"),
-    ("train", "loss"),
-    ("train", "class_weights"),
-    ("train", "mix"),
-    ("train", "ema"),
     ("train", "max_time"),
 )
 
@@ -47,7 +47,13 @@ def check_rules(
     if sure_of_model:
         yield from _check_model(spec, given, _sure_of_pixels(faulty))
     if isinstance(spec.augment, list):
-        yield from parse_augment(spec.augment, ("augment",))[1]
+        augmentations, faults = parse_augment(spec.augment, ("augment",))
+        yield from faults
+        sure_of_color = not {("data",), ("data", "color")} & set(faulty)
+        if not faults:
+            yield from check_augmentations(
+                augmentations, spec.data.color, sure_of_color=sure_of_color
+            )
     yield from check_optimizer(spec.train.optimizer, ("train", "optimizer"))
     yield from _not_yet(spec)
     if sure_of_model:
@@ -123,9 +129,6 @@ def _not_yet(spec: Spec) -> Iterator[Fault]:
         if _differs(spec, location):
             what = f"is not supported by this version yet: leave it {_default(location)}"
             yield Fault(location, what)
-    if spec.train.schedule not in ("cosine", "constant"):
-        what = "is not supported by this version yet: use cosine or constant"
-        yield Fault(("train", "schedule"), what)
 
 
 def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
@@ -145,8 +148,7 @@ def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
 def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
     """A head on frozen features is fitted to convergence: it knows no epochs and no dropout."""
     for location in _NEEDS_TRAINING:
-        is_known = location != ("train", "schedule") or spec.train.schedule == "constant"
-        if is_known and _differs(spec, location):
+        if _differs(spec, location):
             what = (
                 "has no effect where only a head is trained, which is fitted to convergence; "
                 "it has with model.layers or model.weights: random"

@@ -53,6 +53,7 @@ _MOST = {"share": 1}
 _REFUSALS = {
     "boxes": "takes bounding boxes, and a classifier has pictures",
     "code": "runs code or reads files, and a spec must do neither",
+    "fixed": "changes every picture alike: the saved model would see others than it learned from",
     "input": "is added by dlcli: the list begins behind it",
     "inputs": "takes several tensors, and a list hands on one",
     "labels": "mixes pictures and their labels: say train.mix",

@@ -1,4 +1,4 @@
-"""PixelStore + rows -> batches, in an order that the seed and the epoch alone decide."""
+"""Batches in an order that the seed and the epoch alone decide, and those of a PixelStore."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,44 @@ from numpy.typing import NDArray
 from dlcli.data.dataset import Dataset
 from dlcli.workers import in_order
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
-"""Pixels uint8 (B, H, W, C) and one-hot labels float32 (B, K)."""
+Batch = tuple[NDArray[Any], NDArray[np.float32]]
+"""Pixels uint8 (B, H, W, C) or activations float16 (B, ...), and labels float32 (B, K): one-hot, or
+the shares of a mixed picture."""
+
+
+class BatchSource(Protocol):
+    """What a network is trained on or measured with: pixels, or what a frozen part made of them.
+    All of its batches have the same dtype and, but for their first axis, the same shape."""
+
+    @property
+    def num_images(self) -> int:
+        """The pictures of an epoch."""
+
+    @property
+    def batch_size(self) -> int:
+        """The pictures of a batch; the last one of an epoch may have fewer."""
+
+    @property
+    def num_batches(self) -> int:
+        """Batches in an epoch."""
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all pixels or activations."""
+
+    def shuffled(self, seed: int) -> Iterator[Batch]:
+        """Epoch after epoch without end, each in an order of its own."""
+
+    def in_turn(self, number: int) -> Batch:
+        """Batch `number` of an epoch in the order of the index."""
+
+    def at_once(self) -> Batch:
+        """All that `in_turn` gives, as one batch."""
 
 
 @dataclass(frozen=True)
 class Batches:
-    """The pictures of one split in batches; the last one of an epoch may be smaller."""
+    """The pixels of one split in batches; the last one of an epoch may be smaller."""
 
     dataset: Dataset
     split: str

@@ -1,15 +1,25 @@
-"""What happens beside a fit: events, and an end where the loss is lost."""
+"""What happens beside a fit: events, the history, and an end where the loss is lost."""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from dlcli.backend import keras
 from dlcli.errors import SpecError
-from dlcli.events import EpochEnded, Reporter, StageAdvanced
+from dlcli.events import EpochEnded, Reporter, StageAdvanced, Warned
+from dlcli.training.trained import HistoryRow
 
 _LEAST_SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN_LOOKS = 5.0
+_MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def is_number(logs: dict[str, Any] | None) -> bool:
+    """Whether an epoch's losses are finite."""
+    found = logs or {}
+    return all(math.isfinite(found.get(key, math.nan)) for key in ("loss", "val_loss"))
 
 
 class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
@@ -26,8 +36,6 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Advances the stage."""
-        import time
-
         now = time.monotonic()
         if now - self._told > _LEAST_SECONDS_BETWEEN:
             self._told = now
@@ -35,16 +43,10 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
             self._reporter.report(StageAdvanced(self._stage, self._done_before + done))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tells the epoch's numbers.
-
-        Raises:
-            SpecError: if the loss is no longer a number.
-        """
+        """Tells the epoch's numbers, if they are any."""
         found = logs or {}
-        if not all(math.isfinite(found.get(key, math.nan)) for key in ("loss", "val_loss")):
-            raise SpecError(
-                [f"the loss is no longer a number in epoch {epoch + 1}: lower train.learning_rate"]
-            )
+        if not is_number(found):
+            return
         self._done_before += self._num_images
         self._reporter.report(StageAdvanced(self._stage, self._done_before))
         self._reporter.report(
@@ -59,13 +61,62 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
         )
 
 
-class KeepLearningRates(keras.callbacks.Callback):  # type: ignore[misc]
-    """The learning rate at the end of each epoch."""
+class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a training whose loss is no longer a number: the epochs before it count, and where
+    there is none it is an error."""
 
-    def __init__(self) -> None:
+    async_safe = True
+
+    def __init__(self, reporter: Reporter) -> None:
         super().__init__()
-        self.rates: list[float] = []
+        self._reporter = reporter
+        self._looked = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Asks the optimizer."""
-        self.rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Spares the rest of a long epoch; seldom, since to look at a number is to wait for it."""
+        now = time.monotonic()
+        if now - self._looked > _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            if not math.isfinite(float((logs or {}).get("loss", 0.0))):
+                self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the losses on train and val.
+
+        Raises:
+            SpecError: if they are lost in the first epoch.
+        """
+        if is_number(logs):
+            return
+        lost = f"the loss is no longer a number in epoch {epoch + 1}: lower train.learning_rate"
+        if epoch == 0:
+            raise SpecError([lost])
+        self._reporter.report(
+            Warned(f"{lost}; the training ends here, with the best epoch before that")
+        )
+        self.model.stop_training = True
+
+
+class KeepHistory(keras.callbacks.Callback):  # type: ignore[misc]
+    """A row for each epoch that gave numbers; none is marked as kept yet."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self._stage = stage
+        self.rows: list[HistoryRow] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the numbers, and the learning rate at the end of the epoch."""
+        if not is_number(logs):
+            return
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        measured = {key: round(float((logs or {})[key]), 6) for key in _MEASURED}
+        self.rows.append(
+            HistoryRow(
+                epoch=epoch + 1,
+                stage=self._stage,
+                learning_rate=float(f"{rate:.6g}"),
+                kept=False,
+                **measured,
+            )
+        )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dlcli.metrics.calibration import fit_temperature
 from dlcli.runtime.head import Head, softmax
+from dlcli.training.class_weights import Weights
 
 PENALTIES = (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 FOLD_TOLERANCE = 1e-3
@@ -38,7 +39,8 @@ class LabelledFeatures:
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A head, the penalty chosen for it, and its mean log loss on val before the temperature."""
+    """A head, the penalty chosen for it, and its mean log loss on val, weighted by class, before
+    the temperature."""
 
     head: Head
     penalty: float
@@ -72,7 +74,11 @@ class Space:
 
 
 def fit_head(
-    train: LabelledFeatures, val: LabelledFeatures, num_classes: int, seed: int = 0
+    train: LabelledFeatures,
+    val: LabelledFeatures,
+    num_classes: int,
+    seed: int = 0,
+    class_weights: Weights | None = None,
 ) -> FittedHead:
     """Fits a head, chooses its penalty on val, and its temperature so that it flatters nobody.
 
@@ -80,20 +86,23 @@ def fit_head(
     best (Breiman 1984, on paired differences). The temperature (Guo 2017) is fitted on logits of
     held-out folds of train together with val's: val alone, having chosen the penalty, asks for
     too sharp an answer. Where train is too small for folds, val may only make answers milder.
-    `seed` deals the folds.
+    `seed` deals the folds. `class_weights` (K,) weigh the losses of the fit and those that choose
+    the penalty, and not the temperature's, which changes no answer: see `class_weights_of`.
     """
     space = span(train.features)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
     fits = []
     model = new_solver(_TOLERANCE)
     for penalty in PENALTIES:
-        fit_solver(model, inside, train.labels, penalty)
+        fit_solver(model, inside, train.labels, penalty, class_weights)
         fits.append(weights_of(model, num_classes))
     losses = np.stack([log_losses(inside_val @ w + b, val.labels) for w, b in fits])
+    losses *= _shares(val.labels, class_weights)
     chosen = within_one_standard_error(losses)
     weights, bias = fits[chosen]
     val_logits = inside_val @ weights + bias
-    held_out = _held_out_logits(inside, train, PENALTIES[chosen], num_classes, seed)
+    refit = _Refit(PENALTIES[chosen], num_classes, class_weights)
+    held_out = _held_out_logits(inside, train, refit, seed)
     if held_out is None:
         temperature = max(1.0, fit_temperature(val_logits, val.labels))
     else:
@@ -149,10 +158,22 @@ def new_solver(tolerance: float) -> Any:
     return LogisticRegression(warm_start=True, max_iter=_MAX_ITERATIONS, tol=tolerance)
 
 
-def fit_solver(model: Any, features: Floats, labels: Labels, penalty: float) -> None:
-    """Fits a head; `penalty` weighs half the squared weights against the mean log loss."""
-    model.set_params(C=1 / (penalty * len(labels)))
-    model.fit(features, labels)
+def fit_solver(
+    model: Any,
+    features: Floats,
+    labels: Labels,
+    penalty: float,
+    class_weights: Weights | None = None,
+) -> None:
+    """Fits a head; `penalty` weighs half the squared weights against the mean log loss, in which
+    `class_weights` (K,) count."""
+    if class_weights is None:
+        model.set_params(C=1 / (penalty * len(labels)))
+        model.fit(features, labels)
+        return
+    weights = class_weights[labels]
+    model.set_params(C=1 / (penalty * float(weights.sum())))
+    model.fit(features, labels, sample_weight=weights)
 
 
 def weights_of(model: Any, num_classes: int) -> tuple[Floats, Floats]:
@@ -164,27 +185,47 @@ def weights_of(model: Any, num_classes: int) -> tuple[Floats, Floats]:
     return weights, bias
 
 
+@dataclass(frozen=True)
+class _Refit:
+    """How the chosen head is fitted again."""
+
+    penalty: float
+    num_classes: int
+    class_weights: Weights | None
+
+
 def _held_out_logits(
-    features: Floats, train: LabelledFeatures, penalty: float, num_classes: int, seed: int
+    features: Floats, train: LabelledFeatures, refit: _Refit, seed: int
 ) -> Floats | None:
     """Logits (N, K) of each training row from a fit that did not see its group; None where a
     class has too few groups to leave some out."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    groups_of = [np.unique(train.groups[train.labels == label]) for label in range(num_classes)]
+    groups_of = [
+        np.unique(train.groups[train.labels == label]) for label in range(refit.num_classes)
+    ]
     num_folds = min(_FOLDS, *(len(groups) for groups in groups_of))
     if num_folds < 2:
         return None
-    logits = np.zeros((len(features), num_classes), np.float32)
+    logits = np.zeros((len(features), refit.num_classes), np.float32)
     folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
     for fitted, held_out in folds.split(features, train.labels, train.groups):
-        if len(np.unique(train.labels[fitted])) < num_classes:
+        if len(np.unique(train.labels[fitted])) < refit.num_classes:
             return None
         model = new_solver(FOLD_TOLERANCE)
-        fit_solver(model, features[fitted], train.labels[fitted], penalty)
-        weights, bias = weights_of(model, num_classes)
+        labels = train.labels[fitted]
+        fit_solver(model, features[fitted], labels, refit.penalty, refit.class_weights)
+        weights, bias = weights_of(model, refit.num_classes)
         logits[held_out] = features[held_out] @ weights + bias
     return logits
+
+
+def _shares(labels: Labels, class_weights: Weights | None) -> Floats:
+    """What each row counts in a weighted mean, (N,), 1 on average."""
+    if class_weights is None:
+        return np.ones(len(labels), np.float32)
+    weights = class_weights[labels]
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def log_losses(logits: Floats, labels: Labels) -> NDArray[np.floating]:

@@ -6,8 +6,6 @@ import gc
 from collections.abc import Callable
 from typing import TypeVar
 
-import numpy as np
-
 from dlcli import backend
 from dlcli.backend import Model
 from dlcli.errors import ResourceError
@@ -25,7 +23,7 @@ def with_batches_that_fit(
     Raises:
         ResourceError: if not even one picture fits.
     """
-    began_with = [np.array(variable) for variable in model.variables]
+    began_with = [variable.numpy() for variable in model.variables]
     while True:
         try:
             return fit(batch_size)

@@ -13,6 +13,7 @@ from dlcli.events import Reporter, StageEnded, StageStarted
 from dlcli.metrics.typicality import fit_typicality
 from dlcli.models.bodies import KeptBody
 from dlcli.runtime.litert import LiteRtBody
+from dlcli.training.class_weights import ClassWeights, Weights, class_weights_of
 from dlcli.training.features import kept_features
 from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head, load_solver
 from dlcli.training.trained import HistoryRow, TrainedModel
@@ -29,23 +30,26 @@ def train_head(
     *,
     mirror: bool = True,
     seed: int = 0,
+    class_weights: ClassWeights = "none",
 ) -> TrainedModel:
     """Runs the body over every picture once and fits a head on what comes out.
 
     With `mirror`, where the head is right on less than 90 % of val, the mirror images of the
-    training pictures are added, and kept where they lower the log loss on val.
+    training pictures are added, and kept where they lower the log loss on val. `class_weights`
+    count in all of these losses.
     """
     _, height, width, channels = dataset.store.shape
     body = LiteRtBody(kept.path, (height, width), channels)
     threading.Thread(target=load_solver, daemon=True).start()
     features = kept_features(dataset.store, body, kept.sha256, reporter)
     train, val = _take(dataset, features, TRAIN), _take(dataset, features, VAL)
-    fitted = _fit(dataset, train, val, seed, reporter, "head")
+    weights = class_weights_of(class_weights, dataset.class_names, train.labels)
+    fitted = _fit(dataset, train, val, seed, reporter, "head", weights)
     history = [_history_row(1, "head", fitted, kept=True)]
     if mirror and fitted.val_accuracy < MIRROR_BELOW:
         mirror_images = kept_features(dataset.store, body, kept.sha256, reporter, mirrored=True)
         both = _join(train, _take(dataset, mirror_images, TRAIN))
-        second = _fit(dataset, both, val, seed, reporter, "head, with mirror images")
+        second = _fit(dataset, both, val, seed, reporter, "head, with mirror images", weights)
         better = second.val_log_loss < fitted.val_log_loss
         history[0] = _history_row(1, "head", fitted, kept=not better)
         history.append(_history_row(2, "head, with mirror images", second, kept=better))
@@ -77,16 +81,17 @@ def _join(one: LabelledFeatures, other: LabelledFeatures) -> LabelledFeatures:
     )
 
 
-def _fit(
+def _fit(  # noqa: PLR0917
     dataset: Dataset,
     train: LabelledFeatures,
     val: LabelledFeatures,
     seed: int,
     reporter: Reporter,
     stage: str,
+    class_weights: Weights | None,
 ) -> FittedHead:
     reporter.report(StageStarted(stage))
-    fitted = fit_head(train, val, len(dataset.class_names), seed)
+    fitted = fit_head(train, val, len(dataset.class_names), seed, class_weights)
     detail = (
         f"val accuracy {fitted.val_accuracy:.3f}  "
         f"(penalty {fitted.penalty:g} of {len(PENALTIES)} tried)"

@@ -24,6 +24,7 @@ from dlcli.runtime.litert import LiteRtBody
 from dlcli.spec.schema import Spec
 from dlcli.training.augment import augmentation_layers
 from dlcli.training.batches import Batches
+from dlcli.training.class_weights import class_weights_of
 from dlcli.training.features import kept_features
 from dlcli.training.fit import fit_model
 from dlcli.training.memory import with_batches_that_fit
@@ -46,17 +47,22 @@ def train_network(
     """Trains all layers and writes body.tflite and model.keras into `folder`.
 
     Raises:
-        SpecError: if the loss is no longer a number.
+        SpecError: if the loss is no longer a number in the first epoch.
         ResourceError: if not even one picture fits into the memory, an op is not deterministic
             where that is asked for, or the conversion fails.
         DataError: if the converted body answers otherwise than Keras.
     """
     layers = augmentation_layers(spec.augment)
+    weights = class_weights_of(
+        spec.train.class_weights, dataset.class_names, dataset.labels(dataset.rows(TRAIN))
+    )
 
     def fit(batch_size: int) -> tuple[HistoryRow, ...]:
         train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
         with in_precision(network.model, spec.train.precision) as model:
-            return fit_model(model, layers, train, val, spec.train, stage, reporter)
+            return fit_model(
+                model, layers, train, val, spec.train, stage, reporter, class_weights=weights
+            )
 
     history = with_batches_that_fit(fit, stage.batch_size or 1, network.model, reporter)
     reporter.report(StageStarted(_STAGE))

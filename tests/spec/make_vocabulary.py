@@ -21,6 +21,8 @@ PATH = Path(dlcli.spec.__file__).with_name("vocabulary.json")
 REFUSED = {
     "boxes": "MaxNumBoundingBoxes",
     "code": "FlaxLayer JaxLayer Lambda TFSMLayer TorchModuleWrapper",
+    # Keras applies these while answering too: in a training network, but not in the saved one.
+    "fixed": "AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization",
     "input": "Input InputLayer InputSpec",
     "inputs": "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention "
     "MultiHeadAttention",

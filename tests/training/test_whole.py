@@ -29,7 +29,12 @@ WITH_HEAD = f"model.layers={LAYERS}]"
 WITHOUT_HEAD = (
     f"model.layers={LAYERS}, {{dense: {{units: 3, activation: softmax}}}}, {{head: none}}]"
 )
-SETTINGS = ("data.image_size=16", "train.epochs=4", "train.learning_rate=0.02")
+SETTINGS = (
+    "data.image_size=16",
+    "train.epochs=4",
+    "train.learning_rate=0.02",
+    "train.precision=float32",
+)
 
 
 class Recorder:
