@@ -1,4 +1,4 @@
-"""What is kept between commands in the user's cache folder: pixels, features, bodies.
+"""What is kept between commands in the user's cache folder: pixels, features, activations, bodies.
 
 An entry is a folder named by a key that says all it depends on. It is made under another name
 and renamed when it is whole, so a reader never sees half of one. Locks, which end with the process
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 DEFAULT_SIZE = "10GB"
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STALE_SECONDS = 7 * 24 * 3600
-KINDS = (PIXELS, FEATURES, BODIES, INT8_BODIES) = ("pixels", "features", "bodies", "int8-bodies")
+KINDS = (PIXELS, FEATURES, ACTIVATIONS, BODIES, INT8_BODIES) = (
+    "pixels",
+    "features",
+    "activations",
+    "bodies",
+    "int8-bodies",
+)
 _LASTING_KINDS = (BODIES,)
 LOCKS = "locks"
 _in_use: dict[Path, BaseFileLock] = {}

@@ -251,6 +251,14 @@ def train(
     name: Annotated[
         str | None, typer.Option("--name", help="The run's name.", metavar="NAME")
     ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            help="Go on with a run that was stopped; TARGET is left out.",
+            metavar="RUN",
+        ),
+    ] = None,
     split_from: Annotated[
         str | None,
         typer.Option(
@@ -289,6 +297,7 @@ def train(
     Example:
         dlcli train ./animals
         dlcli train dlcli.yaml --set data.image_size=192 --name small
+        dlcli train --resume small
     """
     from dlcli.commands import train as command
     from dlcli.runs.run import default_runs_folder
@@ -306,6 +315,7 @@ def train(
             spec=spec,
             overrides=tuple(overrides),
             name=name,
+            resume=resume,
             strict=strict,
             dry_run=dry_run,
             command=tuple(sys.argv),

@@ -19,6 +19,7 @@ class Clearable(StrEnum):
 
     PIXELS = "pixels"
     FEATURES = "features"
+    ACTIVATIONS = "activations"
     BODIES = "bodies"
     INT8_BODIES = "int8-bodies"
     ALL = "all"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from dlcli.models.registry import Backbone
     from dlcli.spec.loader import SpecSource
     from dlcli.spec.schema import Spec
+    from dlcli.training.keeper import Keeper
     from dlcli.training.stages import Stage
-    from dlcli.training.trained import TrainedModel
+    from dlcli.training.trained import StageOutcome
 
 IMAGENET, RANDOM = "imagenet", "random"
 
@@ -82,8 +84,11 @@ class Plan(ABC):
         """
 
     @abstractmethod
-    def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:
-        """Trains, with `folder` for what is made on the way."""
+    def train(
+        self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter
+    ) -> Iterator[StageOutcome]:
+        """Trains, stage by stage, with `folder` for what is made on the way; goes on where the
+        keeper has saved something."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +120,18 @@ class HeadPlan(Plan):
                 )
             )
 
-    def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:  # noqa: ARG002
+    def train(
+        self,
+        dataset: Dataset,
+        folder: Path,  # noqa: ARG002
+        keeper: Keeper,  # noqa: ARG002
+        reporter: Reporter,
+    ) -> Iterator[StageOutcome]:
         """Runs the body once over every picture and fits the head."""
         from dlcli.training.quick import train_head
+        from dlcli.training.trained import StageOutcome
 
-        return train_head(
+        trained = train_head(
             dataset,
             self._find_body(reporter, self._calibration(dataset)),
             reporter,
@@ -127,6 +139,7 @@ class HeadPlan(Plan):
             seed=self.spec.train.seed,
             class_weights=self.spec.train.class_weights,
         )
+        yield StageOutcome(self.stages[0].name, trained, self.facts.trainable_parameters)
 
     def _find_body(
         self, reporter: Reporter, calibration: NDArray[np.uint8] | None = None
@@ -177,12 +190,18 @@ class NetworkPlan(Plan):
     def prepare(self, reporter: Reporter) -> None:
         """Nothing: the network is built already."""
 
-    def train(self, dataset: Dataset, folder: Path, reporter: Reporter) -> TrainedModel:
+    def train(
+        self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter
+    ) -> Iterator[StageOutcome]:
         """Fits, and converts what comes out."""
+        from dlcli.training.trained import StageOutcome
         from dlcli.training.whole import train_network
 
         (stage,) = self.stages
-        return train_network(self.network, dataset, self.spec, stage, folder, reporter)
+        trained = train_network(
+            self.network, dataset, self.spec, stage, folder, reporter, keeper=keeper
+        )
+        yield StageOutcome(stage.name, trained, self.facts.trainable_parameters)
 
 
 def make_plan(

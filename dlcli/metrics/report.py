@@ -57,6 +57,26 @@ class Report:
         """Plain dicts and lists under the contract's names."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Report:
+        """What `to_json` gave.
+
+        Raises:
+            KeyError, TypeError: if it is something else.
+        """
+        averages = {key: AverageScores(**document[key]) for key in ("macro_avg", "weighted_avg")}
+        interval = document["accuracy_interval"]
+        return cls(
+            **{
+                **document,
+                **averages,
+                "accuracy_interval": None if interval is None else tuple(interval),
+                "classes": tuple(ClassScores(**scores) for scores in document["classes"]),
+                "confusion_matrix": tuple(map(tuple, document["confusion_matrix"])),
+                "most_confused": tuple(ConfusedPair(**pair) for pair in document["most_confused"]),
+            }
+        )
+
 
 def make_report(
     probabilities: NDArray[np.floating], labels: NDArray[np.integer], class_names: Sequence[str]

@@ -17,11 +17,12 @@ SPLIT = "split.csv"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
 MODEL = "model"
+CHECKPOINT = "checkpoint"
 LOCK = ".lock"
-NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, LOCK))
+NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, CHECKPOINT, LOCK))
 """All that a run may hold, but for what is being made in it, whose names begin with `BUILDING`."""
 
-BUILDING = (".work-", ".model-", *(f".{name}-" for name in sorted(NAMES)))
+BUILDING = (".work-", ".model-", ".replaced-", *(f".{name}-" for name in sorted(NAMES)))
 
 
 def write_atomic(path: Path, content: bytes) -> None:

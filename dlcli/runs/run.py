@@ -17,6 +17,7 @@ from typing import Any
 
 from dlcli import artifact
 from dlcli.errors import DataError, UsageError
+from dlcli.metrics.report import Report
 from dlcli.runs import files
 
 RUNNING, COMPLETED, INTERRUPTED, FAILED = "running", "completed", "interrupted", "failed"
@@ -133,14 +134,57 @@ class Run:
 
     @contextmanager
     def new_model(self) -> Iterator[Path]:
-        """A folder to fill with an artefact; it becomes `model/` when the block ends well."""
+        """A folder to fill with an artefact; it becomes `model/` when the block ends well, in place
+        of the one before. A run that is killed between the two renames has none until it is
+        resumed."""
         building = Path(tempfile.mkdtemp(prefix=".model-", dir=self.folder))
+        replaced = Path(tempfile.mkdtemp(prefix=".replaced-", dir=self.folder))
         try:
             yield building
             building.chmod(0o755)
+            if self.model_folder.exists():
+                self.model_folder.rename(replaced / files.MODEL)
             building.rename(self.model_folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
+
+    def drop_checkpoint(self) -> None:
+        """Nothing is to be resumed any more."""
+        shutil.rmtree(self.folder / files.CHECKPOINT, ignore_errors=True)
+
+    def clear_workspaces(self) -> None:
+        """Removes what a process that was killed has left half made."""
+        for path in self.folder.iterdir():
+            if path.name.startswith(files.BUILDING):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its training has come to its end.
+
+        Raises:
+            DataError: if its description is missing or damaged.
+        """
+        return self.describe().get("status") == COMPLETED
+
+    def reports(self) -> tuple[Report, Report | None]:
+        """What metrics.json says of val and test; test is None where there is no such part.
+
+        Raises:
+            DataError: if it is missing or damaged.
+        """
+        path = self.folder / files.METRICS
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            val = Report.from_json(found["val"])
+            return val, Report.from_json(found["test"]) if found["test"] else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                "the numbers of this run are missing or damaged.",
+                where=str(path),
+                fix="Train anew.",
+            ) from error
 
 
 def is_run(folder: Path) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
+from itertools import count, islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,8 +40,9 @@ class BatchSource(Protocol):
     def num_bytes(self) -> int:
         """Of all pixels or activations."""
 
-    def shuffled(self, seed: int) -> Iterator[Batch]:
-        """Epoch after epoch without end, each in an order of its own."""
+    def shuffled(self, seed: int, first_epoch: int = 0, first_batch: int = 0) -> Iterator[Batch]:
+        """Epoch after epoch without end, each in an order of its own, which follows from the seed
+        and the epoch; begins with a batch of an epoch."""
 
     def in_turn(self, number: int) -> Batch:
         """Batch `number` of an epoch in the order of the index."""
@@ -73,17 +74,19 @@ class Batches:
         """Of all its pixels."""
         return self.num_images * math.prod(self.dataset.store.shape[1:])
 
-    def shuffled(self, seed: int) -> Iterator[Batch]:
-        """Epoch after epoch without end, each in an order of its own."""
+    def shuffled(self, seed: int, first_epoch: int = 0, first_batch: int = 0) -> Iterator[Batch]:
+        """Epoch after epoch without end, each in an order of its own, which follows from the seed
+        and the epoch; begins with a batch of an epoch."""
         orders = (
-            np.random.default_rng((seed, epoch)).permutation(self.num_images) for epoch in count()
+            np.random.default_rng((seed, epoch)).permutation(self.num_images)
+            for epoch in count(first_epoch)
         )
         chunks = (
             order[start : start + self.batch_size]
             for order in orders
             for start in range(0, len(order), self.batch_size)
         )
-        return in_order(self._read, chunks, 1)
+        return in_order(self._read, islice(chunks, first_batch, None), 1)
 
     def in_turn(self, number: int) -> Batch:
         """Batch `number` of an epoch in the order of the index."""

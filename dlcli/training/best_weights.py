@@ -16,8 +16,8 @@ _SIGNS = {"val_loss": -1, "val_accuracy": 1}
 
 
 class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights of the best epoch, gives them to the model at the end, and ends a training
-    that gets no better for as long as `early_stopping` waits.
+    """Keeps the weights of the best epoch, and ends a training that gets no better for as long as
+    `early_stopping` waits.
 
     All that it knows stands in its attributes: `best_epoch` counts from 0 and is None before there
     is one, `best` is the value of `monitor` then, `waited` the epochs since, `weights` those of
@@ -47,10 +47,10 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]
         if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def restore(self, model: Any) -> None:
         """Gives the model the weights of the best epoch."""
         if self.best_epoch is not None:
-            self.model.set_weights(self.weights)
+            model.set_weights(self.weights)
 
 
 class MeasureAverages(keras.callbacks.Callback):  # type: ignore[misc]

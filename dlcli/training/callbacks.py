@@ -27,11 +27,19 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
 
     async_safe = True
 
-    def __init__(self, stage: str, num_images: int, batch_size: int, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        stage: str,
+        num_images: int,
+        batch_size: int,
+        reporter: Reporter,
+        *,
+        done_before: int = 0,
+    ) -> None:
         super().__init__()
         self._stage, self._reporter = stage, reporter
         self._num_images, self._batch_size = num_images, batch_size
-        self._done_before = 0
+        self._done_before = done_before
         self._told = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

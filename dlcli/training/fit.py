@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dlcli import backend
@@ -16,10 +16,14 @@ from dlcli.spec.schema import TrainSpec
 from dlcli.training.batches import Batch, BatchSource
 from dlcli.training.best_weights import KeepBest, MeasureAverages
 from dlcli.training.callbacks import EndWhereLossIsLost, KeepHistory, ReportProgress
+from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
+from dlcli.training.interrupts import deferred_interrupt
+from dlcli.training.keeper import Keeper
 from dlcli.training.losses import make_loss
 from dlcli.training.mixing import mixed
 from dlcli.training.optimizer import make_optimizer
+from dlcli.training.resuming import FitState, Place, SaveProgress, assign_trainable, restore
 from dlcli.training.stages import Stage
 from dlcli.training.trained import HistoryRow
 
@@ -40,48 +44,57 @@ def fit_model(  # noqa: PLR0917
     reporter: Reporter,
     *,
     class_weights: Weights | None = None,
+    keeper: Keeper | None = None,
+    saved: Checkpoint | None = None,
 ) -> tuple[HistoryRow, ...]:
     """Trains `model` (pixels or activations -> probabilities) and leaves it with the weights of its
     best epoch.
 
     Augmentation stands before the model while it is trained, and is no part of it.
     `class_weights` (K,) are what `train.class_weights` amounts to: see `class_weights_of`.
+    `keeper` saves what is reached; with `saved` the fit goes on from there, and ends with the
+    weights that it would have had.
 
     Raises:
         SpecError: if the loss is no longer a number in the first epoch, or CutMix has nothing to
             cut.
         ResourceError: if an op is not deterministic where that is asked for.
+        KeyboardInterrupt: after the step in which Ctrl-C was pressed, once all is saved.
     """
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
     trained = _with_augmentation(model, augmentation, train.in_turn(0)[0].dtype)
     epochs = stage.epochs or 1
+    accuracy = keras.metrics.CategoricalAccuracy("accuracy")
     trained.compile(
         optimizer=scale_loss(
             make_optimizer(spec, stage, train.num_batches * epochs), spec.precision
         ),
         loss=make_loss(spec),
-        metrics=["accuracy"],
+        metrics=[accuracy],
         jit_compile=backend.jit_compile(),
     )
+    fit = _Fit(trained, train, val, spec, class_weights, epochs)
     history, best = KeepHistory(stage.name), KeepBest(spec)
+    state = FitState(trained, accuracy, best, history)
+    place, is_over = restore(state, saved)
     averages = [MeasureAverages()] if spec.ema != "none" else []
-    progress = ReportProgress(stage.name, train.num_images, train.batch_size, reporter)
+    progress = ReportProgress(
+        stage.name,
+        train.num_images,
+        train.batch_size,
+        reporter,
+        done_before=place.epoch * train.num_images,
+    )
+    callbacks = [*averages, EndWhereLossIsLost(reporter), history, best, progress]
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
-    at_once = val.num_bytes <= _MOST_VAL_BYTES
     try:
-        trained.fit(
-            _steps(train, spec, class_weights),
-            steps_per_epoch=train.num_batches,
-            epochs=epochs,
-            validation_data=(
-                _weighted(val.at_once(), class_weights) if at_once else _InTurn(val, class_weights)
-            ),
-            validation_batch_size=val.batch_size if at_once else None,
-            callbacks=[*averages, EndWhereLossIsLost(reporter), history, best, progress],
-            shuffle=False,  # the batches come in their order already
-            verbose=0,
-        )
+        if keeper is None:
+            fit.run(callbacks, place)
+        elif not is_over:
+            with deferred_interrupt() as interrupt:
+                saving = SaveProgress(state, keeper, interrupt, saved)
+                fit.run([*callbacks, saving], place)
     except Exception as error:
         if not backend.is_indeterministic(error):
             raise
@@ -90,6 +103,7 @@ def fit_model(  # noqa: PLR0917
             where="--deterministic",
             fix="Leave it out, or train with --device cpu, which is always deterministic.",
         ) from error
+    best.restore(trained)
     rows = tuple(replace(row, kept=row.epoch - 1 == best.best_epoch) for row in history.rows)
     kept = next(row for row in rows if row.kept)
     reporter.report(
@@ -98,12 +112,70 @@ def fit_model(  # noqa: PLR0917
     return rows
 
 
-def _steps(
-    train: BatchSource, spec: TrainSpec, class_weights: Weights | None
-) -> Iterator[_Weighted]:
-    """Batch after batch without end, mixed and weighted."""
-    for batch in mixed(train.shuffled(spec.seed), spec, train.num_batches):
-        yield _weighted(batch, class_weights)
+@dataclass(frozen=True)
+class _Fit:
+    """A compiled model and its batches; epochs are counted from 0 up to `epochs`."""
+
+    model: Model
+    train: BatchSource
+    val: BatchSource
+    spec: TrainSpec
+    class_weights: Weights | None
+    epochs: int
+
+    def run(self, callbacks: Sequence[Any], place: Place) -> None:
+        """All epochs from `place` on. An epoch that was begun already is ended by a fit of its
+        own, since Keras knows no other way to begin within one."""
+        if place.epoch >= self.epochs:
+            return
+        validation = self._validation()
+        if place.step:
+            own = self._finish_epoch(callbacks, place, validation)
+            if self.model.stop_training:
+                return
+            if self.spec.ema != "none":
+                assign_trainable(self.model, own)
+            place = Place(place.epoch + 1)
+        if place.epoch < self.epochs:
+            self._epochs(callbacks, place, self.epochs, validation)
+
+    def _finish_epoch(
+        self, callbacks: Sequence[Any], place: Place, validation: dict[str, Any]
+    ) -> list[Any]:
+        saving = next(callback for callback in callbacks if isinstance(callback, SaveProgress))
+        saving.first_step = place.step
+        self._epochs(callbacks, place, place.epoch + 1, validation)
+        return saving.own
+
+    def _epochs(
+        self, callbacks: Sequence[Any], place: Place, end: int, validation: dict[str, Any]
+    ) -> None:
+        self.model.fit(
+            self._steps(place),
+            steps_per_epoch=self.train.num_batches - place.step,
+            initial_epoch=place.epoch,
+            epochs=end,
+            callbacks=list(callbacks),
+            shuffle=False,  # the batches come in their order already
+            verbose=0,
+            **validation,
+        )
+
+    def _steps(self, place: Place) -> Iterator[_Weighted]:
+        """Batch after batch without end, mixed and weighted."""
+        train, spec = self.train, self.spec
+        batches = train.shuffled(spec.seed, place.epoch, place.step)
+        first = place.epoch * train.num_batches + place.step
+        for batch in mixed(batches, spec, train.num_batches, first):
+            yield _weighted(batch, self.class_weights)
+
+    def _validation(self) -> dict[str, Any]:
+        if self.val.num_bytes > _MOST_VAL_BYTES:
+            return {"validation_data": _InTurn(self.val, self.class_weights)}
+        return {
+            "validation_data": _weighted(self.val.at_once(), self.class_weights),
+            "validation_batch_size": self.val.batch_size,
+        }
 
 
 def _weighted(batch: Batch, class_weights: Weights | None) -> _Weighted:

@@ -20,8 +20,11 @@ _STREAM = 0x6D6978
 (seed, epoch, 0)."""
 
 
-def mixed(batches: Iterator[Batch], spec: TrainSpec, num_batches: int) -> Iterator[Batch]:
-    """Epochs of `num_batches` batches, begun with the first of epoch 0, mixed as `train.mix` says.
+def mixed(
+    batches: Iterator[Batch], spec: TrainSpec, num_batches: int, first: int = 0
+) -> Iterator[Batch]:
+    """Epochs of `num_batches` batches, mixed as `train.mix` says; the batches begin with number
+    `first`, counted from the first one of epoch 0.
 
     Raises:
         SpecError: if CutMix is to cut what has no height and width.
@@ -29,7 +32,7 @@ def mixed(batches: Iterator[Batch], spec: TrainSpec, num_batches: int) -> Iterat
     if isinstance(spec.mix, str):
         yield from batches
         return
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(batches, first):
         rng = np.random.default_rng((spec.seed, *divmod(number, num_batches), _STREAM))
         if spec.mix.mixup is not None:
             yield mix_up(batch, spec.mix.mixup, rng)

@@ -31,9 +31,9 @@ class HistoryRow:
 @dataclass(frozen=True)
 class TrainedModel:
     """A body and a head, the features (N, F) that the body gives for every picture of val, test
-    and train, and what each epoch gave. `network_path` is the whole network in Keras' format,
-    where Keras trained any of it; `keras_body_path` one that begins with the body, where the body
-    is neither that nor a backbone with its ImageNet weights."""
+    and train, and what each epoch of its stage gave. `network_path` is the whole network in Keras'
+    format, where Keras trained any of it; `keras_body_path` one that begins with the body, where
+    the body is neither that nor a backbone with its ImageNet weights."""
 
     dataset: Dataset
     body_path: Path
@@ -59,3 +59,14 @@ class TrainedModel:
         """The expected calibration error on a split without the temperature."""
         plain = replace(self, head=self.head.uncalibrated())
         return expected_calibration_error(*plain.answers(split))
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a stage has come to; `is_better` says whether that is more, on val, than what stood
+    before it."""
+
+    name: str
+    model: TrainedModel
+    trainable_parameters: int
+    is_better: bool = True

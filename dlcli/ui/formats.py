@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from dlcli.commands.init import InitResult
     from dlcli.commands.models import BackboneFacts
     from dlcli.commands.predict import PredictionRecord
-    from dlcli.commands.train import DryRunResult, TrainResult
+    from dlcli.commands.train import DryRunResult
+    from dlcli.commands.train_result import TrainResult
 
 SCHEMA = 1
 COLUMNS = ("path", "label", "probability", "typicality", "unknown", "error")

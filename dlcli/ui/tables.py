@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
     from dlcli.commands.models import BackboneFacts
-    from dlcli.commands.train import DryRunResult, TrainResult
+    from dlcli.commands.train import DryRunResult
+    from dlcli.commands.train_result import TrainResult
     from dlcli.metrics.classification import ClassScores
     from dlcli.metrics.report import Report
 

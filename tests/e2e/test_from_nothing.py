@@ -521,7 +521,8 @@ def test_ctrl_c_in_the_middle_of_a_fit(work: Work) -> None:
         process.kill()
     assert (process.returncode, stdout) == (130, "")
     lines = [line for line in stderr.splitlines() if " epoch " not in line]
-    assert lines == ["interrupted"]
+    assert lines == [" go on with:  dlcli train --resume runs/stopped", "interrupted"]
     run = work.folder / "runs" / "stopped"
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
-    assert {path.name for path in run.iterdir()} == {"run.json", "spec.yaml", "split.csv"}
+    kept = {"run.json", "spec.yaml", "split.csv", "history.csv", "checkpoint"}
+    assert {path.name for path in run.iterdir()} == kept

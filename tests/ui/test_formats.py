@@ -19,7 +19,8 @@ from dlcli.commands.init import InitResult
 from dlcli.commands.models import BackboneFacts
 from dlcli.commands.plan import HeadPlan, Start
 from dlcli.commands.predict import PredictionRecord, RankedClass
-from dlcli.commands.train import DryRunResult, StageResult, TrainResult
+from dlcli.commands.train import DryRunResult
+from dlcli.commands.train_result import StageResult, TrainResult
 from dlcli.data.index import SkippedFile
 from dlcli.events import LayerRow, ModelShown
 from dlcli.metrics.report import Report, make_report

@@ -13,7 +13,8 @@ from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.export import ExportResult, Parity
 from dlcli.commands.models import BackboneFacts
 from dlcli.commands.plan import HeadPlan, Start
-from dlcli.commands.train import DryRunResult, StageResult, TrainResult
+from dlcli.commands.train import DryRunResult
+from dlcli.commands.train_result import StageResult, TrainResult
 from dlcli.events import ModelShown
 from dlcli.metrics.report import Report, make_report
 from dlcli.spec.schema import Spec

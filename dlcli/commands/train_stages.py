@@ -1,0 +1,156 @@
+"""The stages of a training in the folder of its run: after each, the best so far stands there as a
+whole model with its numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dlcli.commands.train_result import StageResult, TrainResult, write_history, write_result
+from dlcli.errors import DataError
+from dlcli.events import Reporter, Said
+
+if TYPE_CHECKING:
+    from dlcli.commands.plan import Plan
+    from dlcli.data.dataset import Dataset
+    from dlcli.runs.run import Run
+    from dlcli.training.trained import HistoryRow, StageOutcome
+
+
+@dataclass
+class Clock:
+    """Seconds by phase."""
+
+    started: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Counts the block as part of a phase."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = self.phases.get(name, 0.0) + time.monotonic() - begun
+
+    def seconds(self) -> dict[str, float]:
+        """So far, to the millisecond, with the total."""
+        total = time.monotonic() - self.started
+        return {name: round(spent, 3) for name, spent in {**self.phases, "total": total}.items()}
+
+
+def train_in(
+    opened: Run, plan: Plan, dataset: Dataset, clock: Clock, reporter: Reporter
+) -> TrainResult:
+    """Trains, stage by stage. However it ends, run.json says so.
+
+    Raises:
+        KeyboardInterrupt: once what was reached is saved.
+    """
+    from dlcli.runs.run import FAILED, INTERRUPTED
+
+    with opened.at_work():
+        try:
+            return _train(opened, plan, dataset, clock, reporter)
+        except KeyboardInterrupt:
+            _close(opened, INTERRUPTED, clock)
+            reporter.report(Said(f"go on with:  dlcli train --resume {opened.folder}"))
+            raise
+        except BaseException:
+            _close(opened, FAILED, clock)
+            raise
+
+
+def _train(
+    opened: Run, plan: Plan, dataset: Dataset, clock: Clock, reporter: Reporter
+) -> TrainResult:
+    from dlcli.runs import files
+    from dlcli.runs.run import COMPLETED, now
+    from dlcli.training.keeper import Keeper
+
+    keeper = Keeper(opened.folder / files.CHECKPOINT, lambda rows: write_history(opened, rows))
+    stages: tuple[StageResult, ...] = ()
+    rows: tuple[HistoryRow, ...] = ()
+    result: TrainResult | None = None
+    with opened.workspace() as folder:
+        outcomes = plan.train(dataset, folder, keeper, reporter)
+        while (outcome := _next(outcomes, clock)) is not None:
+            stages += (_stage_result(outcome, clock, stages),)
+            if not outcome.is_better:
+                rows += _not_kept(outcome.model.history)
+            else:
+                rows = (*_not_kept(rows), *outcome.model.history)
+                result = _stand(opened, plan, outcome, dataset, clock)
+            if result is not None:
+                result = replace(result, stages=stages, seconds=clock.seconds())
+                write_history(opened, rows)
+                write_result(opened, result)
+    if result is None:
+        raise ValueError("a plan must have a stage")
+    result = replace(result, status=COMPLETED)
+    write_result(opened, result)
+    opened.update(finished=now())
+    opened.drop_checkpoint()
+    return result
+
+
+def _next(outcomes: Iterator[StageOutcome], clock: Clock) -> StageOutcome | None:
+    with clock.phase("train"):
+        return next(outcomes, None)
+
+
+def _stage_result(
+    outcome: StageOutcome, clock: Clock, before: Sequence[StageResult]
+) -> StageResult:
+    seconds = clock.phases["train"] - sum(stage.seconds for stage in before)
+    model = outcome.model
+    return StageResult(outcome.name, len(model.history), round(seconds, 3), model.best.val_accuracy)
+
+
+def _not_kept(rows: Sequence[HistoryRow]) -> tuple[HistoryRow, ...]:
+    return tuple(replace(row, kept=False) for row in rows)
+
+
+def _stand(
+    opened: Run, plan: Plan, outcome: StageOutcome, dataset: Dataset, clock: Clock
+) -> TrainResult:
+    """Writes the model of a stage in place of the one before, and takes its numbers."""
+    from dlcli.metrics.report import make_report
+    from dlcli.runs.run import RUNNING
+    from dlcli.training.artifact import write_model
+
+    model = outcome.model
+    facts = replace(plan.facts, trainable_parameters=outcome.trainable_parameters)
+    with clock.phase("evaluate"):
+        val = make_report(*model.answers("val"), dataset.class_names)
+        test = None
+        if dataset.num_images()["test"]:
+            test = make_report(*model.answers("test"), dataset.class_names)
+    with clock.phase("export"), opened.new_model() as building:
+        write_model(building, model, plan.pixel_format, facts)
+    return TrainResult(
+        run=opened.folder,
+        status=RUNNING,
+        classes=dataset.class_names,
+        num_images=dataset.num_images(),
+        skipped=dataset.skipped,
+        stages=(),
+        best_epoch=model.best.epoch,
+        val=val,
+        test=test,
+        seconds={},
+        model=facts,
+        calibration_error_before=model.calibration_error_before("test" if test else "val"),
+    )
+
+
+def _close(opened: Run, status: str, clock: Clock) -> None:
+    from dlcli.runs.run import now
+
+    # The disk may be what failed: the error under way says more than a second one would.
+    with contextlib.suppress(OSError, DataError):
+        opened.update(finished=now(), status=status, seconds=clock.seconds())
