@@ -34,6 +34,9 @@ from dlcli.ui.model_table import model_lines
 from dlcli.ui.training_line import NAME_WIDTH
 from dlcli.ui.training_view import TrainingView
 
+_ROOMY, _NARROW = 80, 60
+"""Columns of a terminal in which a bar has all its room, and in which it has some."""
+
 
 class _CountColumn(MofNCompleteColumn):
     """`281/750`, or `281` where nobody knows of how many."""
@@ -53,6 +56,19 @@ class _SpeedColumn(ProgressColumn):
         elapsed = task.finished_time or task.elapsed or 0.0
         speed = f"{task.completed / elapsed:.0f}/s" if task.completed and elapsed else ""
         return Text(f"{speed:>6}")
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """What a terminal has room for: a column that is cut tells nothing."""
+    name, bar = (NAME_WIDTH, 24) if width >= _ROOMY else (0, 8)
+    columns: list[ProgressColumn] = [
+        TextColumn(f" {{task.description:<{name}}}"),
+        BarColumn(bar_width=bar),
+        _CountColumn(),
+    ]
+    if width >= _NARROW:
+        columns += [_SpeedColumn(), TimeRemainingColumn(compact=True)]
+    return columns
 
 
 class _Terminal(Console):
@@ -119,13 +135,10 @@ class BarReporter:
     def _start(self, name: str, total: int | None) -> None:
         # Rows of the answer may go to the same terminal: Rich must not catch them.
         self._total = total
+        terminal = _Terminal(file=sys.stderr)
         self._progress = Progress(
-            TextColumn(f" {{task.description:<{NAME_WIDTH}}}"),
-            BarColumn(bar_width=24),
-            _CountColumn(),
-            _SpeedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=_Terminal(file=sys.stderr),
+            *_columns(terminal.width),
+            console=terminal,
             redirect_stdout=False,
             redirect_stderr=False,
             transient=total is None,
