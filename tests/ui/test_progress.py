@@ -189,7 +189,7 @@ def test_the_line_of_a_training_carries_its_epochs(monkeypatch: pytest.MonkeyPat
     shown = show_epochs(monkeypatch, 80, MODEL, *EPOCHS)
     assert "   dense_0" in shown.split("all layers")[0]
     last = next(line for line in reversed(shown.splitlines()) if "epoch 2/2" in line)
-    assert " all layers  ━━━━━━━━━━━━  epoch 2/2  loss 0.600 █▁  val 0.750 ▁█  " in last
+    assert " all layers  ━━━━━━━━  epoch 2/2  loss 0.600 █▁  val 0.750 ▁█  " in last
     assert "…" not in shown
     assert shown.endswith(" all layers               val accuracy 0.750  (epoch 2 kept)\n")
 
@@ -197,7 +197,7 @@ def test_the_line_of_a_training_carries_its_epochs(monkeypatch: pytest.MonkeyPat
 def test_a_terminal_without_unicode_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     shown = show_epochs(monkeypatch, 80, *EVENTS, *EPOCHS)
-    assert "------------  epoch 2/2  loss 0.600 #_  val 0.750 _#" in shown
+    assert "--------  epoch 2/2  loss 0.600 #_  val 0.750 _#" in shown
     assert shown.isascii()
 
 
@@ -212,8 +212,9 @@ def test_a_warning_stands_above_a_training_that_goes_on(monkeypatch: pytest.Monk
 
 def test_a_training_that_ends_in_an_error_leaves_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = show_epochs(monkeypatch, 80, *EPOCHS[:4])
-    assert "epoch 1/2  loss 0.800" in shown.splitlines()[-1]
-    assert shown.endswith("\x1b[?25h")
+    *_, last, cursor = shown.splitlines()
+    assert "epoch 1/2  loss 0.800" in last
+    assert cursor == "\x1b[?25h"
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
