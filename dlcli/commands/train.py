@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcli.errors import DataError, UsageError
-from dlcli.events import Reporter, Said
+from dlcli.events import Reporter, RunClosed, Said
 
 if TYPE_CHECKING:
     from dlcli.artifact import ModelFacts
@@ -114,6 +114,7 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     """
     from dlcli.commands.plan import make_plan
     from dlcli.commands.split_rule import choose_split_rule
+    from dlcli.commands.watching import run_completed, run_opened
     from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
     from dlcli.data.split import TRAIN
     from dlcli.machine.device import Choice
@@ -146,13 +147,15 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
     opened = _open_run(options, plan, dataset)
     with opened.at_work():
         try:
+            reporter.report(run_opened(opened, plan.spec))
             result = _train(opened, plan, dataset, clock, reporter)
         except KeyboardInterrupt:
-            _close(opened, INTERRUPTED, clock)
+            _close(opened, INTERRUPTED, clock, reporter)
             raise
         except BaseException:
-            _close(opened, FAILED, clock)
+            _close(opened, FAILED, clock, reporter)
             raise
+    reporter.report(run_completed(result))
     return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
 
 
@@ -320,12 +323,13 @@ def _write_results(opened: Run, result: TrainResult, trained: TrainedModel) -> N
     _close_with(opened, status=result.status, seconds=result.seconds)
 
 
-def _close(opened: Run, status: str, clock: _Clock) -> None:
+def _close(opened: Run, status: str, clock: _Clock, reporter: Reporter) -> None:
     import contextlib
 
     # The disk may be what failed: the error under way says more than a second one would.
     with contextlib.suppress(OSError, DataError):
         _close_with(opened, status=status, seconds=clock.seconds())
+    reporter.report(RunClosed(status))
 
 
 def _close_with(opened: Run, **facts: Any) -> None:

@@ -17,8 +17,9 @@ SPLIT = "split.csv"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
 MODEL = "model"
+TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, LOCK))
+NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, TENSORBOARD, LOCK))
 """All that a run may hold, but for what is being made in it, whose names begin with `BUILDING`."""
 
 BUILDING = (".work-", ".model-", *(f".{name}-" for name in sorted(NAMES)))
