@@ -16,7 +16,7 @@ def with_listeners(reporter: Reporter, *, tensorboard: bool, mlflow: bool) -> Re
     """`reporter`, and with it those that were asked for.
 
     Raises:
-        ResourceError: if a package is not installed, or a server does not answer.
+        ResourceError: if a package is not installed, or MLflow cannot log where it is to.
     """
     listeners: dict[str, Reporter] = {}
     if tensorboard:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dlcli.errors import ResourceError
 from dlcli.events import Event, Reporter, Warned
 
+_LONGEST = 240
+
 
 class Listeners:
     """Passes every event on to `reporter` and to the listeners, by name. One that fails is told of
@@ -39,9 +41,12 @@ def missing(package: str, option: str) -> ResourceError:
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error, without the password that an address may hold."""
-    first = str(error).strip().partition("\n")[0]
-    return without_password(first or type(error).__name__)
+    """The first line of an error, as long as one reads it, without the password that an address
+    may hold."""
+    first = without_password(str(error).strip().partition("\n")[0]).rstrip(".")
+    if len(first) > _LONGEST:
+        first = first[:_LONGEST] + " ..."
+    return first or type(error).__name__
 
 
 def without_password(text: str) -> str:

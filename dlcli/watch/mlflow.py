@@ -40,7 +40,7 @@ class MlflowListener:
     with goes on in the run that it began.
 
     Raises:
-        ResourceError: if MLflow is not installed, or its tracking server does not answer.
+        ResourceError: if MLflow is not installed, or cannot log where it is to.
     """
 
     def __init__(self) -> None:
@@ -61,9 +61,9 @@ class MlflowListener:
             self._client.search_experiments(max_results=1)
         except Exception as error:
             raise ResourceError(
-                f"the tracking server does not answer: {reason(error)}",
+                f"MLflow cannot log there ({reason(error)}).",
                 where=f"--mlflow {address}",
-                fix="Start it, or name another in MLFLOW_TRACKING_URI.",
+                fix="Start the tracking server, or name another in MLFLOW_TRACKING_URI.",
             ) from error
         self._run_id = ""
         self._events: queue.Queue[Event] = queue.Queue()
