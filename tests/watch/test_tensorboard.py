@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,26 +31,22 @@ def listen(run: Path, *events: Event, closed: bool = True) -> TensorBoardListene
 
 
 def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Steps and values of each scalar, by TensorBoard's own reader."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    """Steps and values of each scalar, by TensorBoard's own reader; it would load TensorFlow where
+    that is installed, and is as good without."""
+    with pytest.MonkeyPatch.context() as patch:
+        without_tensorflow = "tensorboard.compat.notf"
+        patch.setitem(sys.modules, without_tensorflow, types.ModuleType(without_tensorflow))
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found: Any = EventAccumulator(str(folder)).Reload()
-    return {
-        tag: [(event.step, event.value) for event in found.Scalars(tag)]
-        for tag in found.Tags()["scalars"]
-    }
+        found: Any = EventAccumulator(str(folder)).Reload()
+        return {
+            tag: [(event.step, event.value) for event in found.Scalars(tag)]
+            for tag in found.Tags()["scalars"]
+        }
 
 
 def near(*values: float) -> list[Any]:
     return [(step, pytest.approx(value)) for step, value in enumerate(values, 1)]
-
-
-@pytest.fixture(autouse=True)
-def _without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader takes TensorFlow where it is installed, and is as good without."""
-    import types
-
-    monkeypatch.setitem(sys.modules, "tensorboard.compat.notf", types.ModuleType("notf"))
 
 
 def test_every_epoch_s_numbers_are_read_back(tmp_path: Path) -> None:
