@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlcli.events import Reporter, RunClosed, RunOpened
+from dlcli.events import Reporter, RunClosed, RunOpened, Said
 
 if TYPE_CHECKING:
     from dlcli.commands.train import TrainResult
@@ -26,7 +26,9 @@ def with_listeners(reporter: Reporter, *, tensorboard: bool, mlflow: bool) -> Re
     if mlflow:
         from dlcli.watch.mlflow import MlflowListener
 
-        listeners["MLflow"] = MlflowListener()
+        listener = MlflowListener()
+        reporter.report(Said(f"MLflow logs to {listener.address}"))
+        listeners["MLflow"] = listener
     if not listeners:
         return reporter
     from dlcli.watch.listeners import Listeners

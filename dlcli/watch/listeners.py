@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dlcli.errors import ResourceError
 from dlcli.events import Event, Reporter, Warned
 
-_LONGEST = 240
-
 
 class Listeners:
     """Passes every event on to `reporter` and to the listeners, by name. One that fails is told of
@@ -40,12 +38,12 @@ def missing(package: str, option: str) -> ResourceError:
     )
 
 
-def reason(error: Exception) -> str:
-    """The first line of an error, as long as one reads it, without the password that an address
-    may hold."""
+def reason(error: Exception, longest: int = 240) -> str:
+    """The first line of an error, up to so many characters of it, without the password that an
+    address may hold."""
     first = without_password(str(error).strip().partition("\n")[0]).rstrip(".")
-    if len(first) > _LONGEST:
-        first = first[:_LONGEST] + " ..."
+    if len(first) > longest:
+        first = first[:longest] + " ..."
     return first or type(error).__name__
 
 

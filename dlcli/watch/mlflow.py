@@ -32,12 +32,13 @@ server that is away is noticed in seconds, not in minutes."""
 
 _STATUS = {"completed": "FINISHED", "interrupted": "KILLED", "failed": "FAILED"}
 _MOST_PARAMS, _LONGEST_VALUE = 100, 6000
+_LONGEST_REASON = 600
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class MlflowListener:
     """Logs settings, the numbers of every epoch and those of the end; a training that is gone on
-    with goes on in the run that it began.
+    with goes on in the run that it began. `address` is where, without a password.
 
     Raises:
         ResourceError: if MLflow is not installed, or cannot log where it is to.
@@ -55,14 +56,14 @@ class MlflowListener:
         for talker in ("alembic", "urllib3"):
             logging.getLogger(talker).setLevel(logging.ERROR)
         self._entities = entities
-        address = without_password(mlflow.get_tracking_uri())
+        self.address = without_password(mlflow.get_tracking_uri())
         try:
             self._client = MlflowClient()
             self._client.search_experiments(max_results=1)
         except Exception as error:
             raise ResourceError(
-                f"MLflow cannot log there ({reason(error)}).",
-                where=f"--mlflow {address}",
+                f"MLflow cannot log there ({reason(error, _LONGEST_REASON)}).",
+                where=f"--mlflow {self.address}",
                 fix="Start the tracking server, or name another in MLFLOW_TRACKING_URI.",
             ) from error
         self._run_id = ""

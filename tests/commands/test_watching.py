@@ -10,10 +10,11 @@ import pytest
 from dlcli.artifact import ModelFacts
 from dlcli.commands.train import TrainResult
 from dlcli.commands.watching import run_completed, run_opened, with_listeners
-from dlcli.events import NullReporter
+from dlcli.events import NullReporter, Said
 from dlcli.metrics.report import Report, make_report
 from dlcli.runs.run import create_run
 from dlcli.spec.loader import load_spec
+from tests.commands.test_plan import Recorder
 
 
 def report(*probabilities: float) -> Report:
@@ -64,3 +65,14 @@ def test_what_is_trained_and_how_is_told(tmp_path: Path) -> None:
 def test_without_listeners_the_reporter_stands_alone() -> None:
     reporter = NullReporter()
     assert with_listeners(reporter, tensorboard=False, mlflow=False) is reporter
+
+
+def test_where_mlflow_logs_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("mlflow", "sqlalchemy"):
+        pytest.importorskip(package, reason="the extra is not installed")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    recorder = Recorder()
+    everybody = with_listeners(recorder, tensorboard=False, mlflow=True)
+    everybody.report(Said("hello"))
+    where = Said(f"MLflow logs to sqlite:///{tmp_path}/mlflow.db")
+    assert recorder.events == [where, Said("hello")]
