@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,34 @@ class StageAdvanced:
 
 
 @dataclass(frozen=True)
+class EpochStarted:
+    """Epoch `epoch`, counted from 1, of at most `num_epochs` of a stage begins."""
+
+    name: str
+    epoch: int
+    num_epochs: int
+
+
+@dataclass(frozen=True)
 class EpochEnded:
-    """Epoch `epoch` of at most `num_epochs` of a stage is over, with these numbers."""
+    """Epoch `epoch` of at most `num_epochs` of a stage is over, with these numbers; `accuracy` is
+    that on the training pictures, `learning_rate` the one the epoch ended with."""
 
     name: str
     epoch: int
     num_epochs: int
     loss: float
+    val_loss: float
+    val_accuracy: float
+    accuracy: float | None = None
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class HeadFitted:
+    """A head was fitted to convergence, with these numbers."""
+
+    name: str
     val_loss: float
     val_accuracy: float
 
@@ -87,7 +110,38 @@ class ModelShown:
         return sum(row.trainable_parameters for row in self.rows)
 
 
-Event = Said | Warned | ModelShown | StageStarted | StageAdvanced | EpochEnded | StageEnded
+@dataclass(frozen=True)
+class RunOpened:
+    """A run's folder stands and its training begins, or goes on: folder and `started`, the time in
+    run.json, are the same then. `settings` are those parts of the resolved spec that say what is
+    trained and how."""
+
+    folder: Path
+    started: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunClosed:
+    """A training is over; `status` is that in run.json, `numbers` what a completed one has."""
+
+    status: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+Event = (
+    Said
+    | Warned
+    | ModelShown
+    | StageStarted
+    | StageAdvanced
+    | EpochStarted
+    | EpochEnded
+    | HeadFitted
+    | StageEnded
+    | RunOpened
+    | RunClosed
+)
 
 
 class Reporter(Protocol):

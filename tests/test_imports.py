@@ -122,3 +122,13 @@ def test_training_a_head_loads_no_framework(
     imported = imported_by("train", animals, "--effort", "quick", "--runs-dir", tmp_path)
     assert "sklearn.linear_model" in imported
     assert not imported & FRAMEWORKS
+
+
+def test_event_files_are_written_without_a_framework(
+    trained_run: Path, animals: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard", reason="the extra is not installed")
+    assert trained_run.exists()  # the body is converted by now, in a process of its own
+    imported = imported_by("train", animals, "--tensorboard", "--runs-dir", tmp_path)
+    assert "dlcli.watch.tensorboard" in imported
+    assert not imported & FRAMEWORKS

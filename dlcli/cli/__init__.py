@@ -287,6 +287,14 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the model and the plan, and stop.")
     ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write event files for TensorBoard into the run."),
+    ] = False,
+    mlflow: Annotated[
+        bool,
+        typer.Option("--mlflow", help="Log to MLflow, at $MLFLOW_TRACKING_URI."),
+    ] = False,
     threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -300,6 +308,7 @@ def train(
         dlcli train --resume small
     """
     from dlcli.commands import train as command
+    from dlcli.commands.watching import with_listeners
     from dlcli.runs.run import default_runs_folder
     from dlcli.ui import formats, tables
     from dlcli.ui.progress import make_reporter
@@ -324,7 +333,8 @@ def train(
             deterministic=deterministic,
         )
         with make_reporter(quiet=quiet) as reporter:
-            result = command.run(options, reporter)
+            everybody = with_listeners(reporter, tensorboard=tensorboard, mlflow=mlflow)
+            result = command.run(options, everybody)
         if isinstance(result, command.DryRunResult):
             document = formats.dry_run_document(result)
             lines = tables.dry_run_lines(result)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dlcli.commands.train_result import StageResult, TrainResult, write_history, write_result
 from dlcli.errors import DataError
-from dlcli.events import Reporter, Said
+from dlcli.events import Reporter, RunClosed, Said
 
 if TYPE_CHECKING:
     from dlcli.commands.plan import Plan
@@ -46,23 +46,27 @@ class Clock:
 def train_in(
     opened: Run, plan: Plan, dataset: Dataset, clock: Clock, reporter: Reporter
 ) -> TrainResult:
-    """Trains, stage by stage. However it ends, run.json says so.
+    """Trains, stage by stage. However it ends, run.json and those who watch are told.
 
     Raises:
         KeyboardInterrupt: once what was reached is saved.
     """
+    from dlcli.commands.watching import run_completed, run_opened
     from dlcli.runs.run import FAILED, INTERRUPTED
 
     with opened.at_work():
         try:
-            return _train(opened, plan, dataset, clock, reporter)
+            reporter.report(run_opened(opened, plan.spec))
+            result = _train(opened, plan, dataset, clock, reporter)
         except KeyboardInterrupt:
-            _close(opened, INTERRUPTED, clock)
+            _close(opened, INTERRUPTED, clock, reporter)
             reporter.report(Said(f"go on with:  dlcli train --resume {opened.folder}"))
             raise
         except BaseException:
-            _close(opened, FAILED, clock)
+            _close(opened, FAILED, clock, reporter)
             raise
+    reporter.report(run_completed(result))
+    return result
 
 
 def _train(
@@ -148,9 +152,10 @@ def _stand(
     )
 
 
-def _close(opened: Run, status: str, clock: Clock) -> None:
+def _close(opened: Run, status: str, clock: Clock, reporter: Reporter) -> None:
     from dlcli.runs.run import now
 
     # The disk may be what failed: the error under way says more than a second one would.
     with contextlib.suppress(OSError, DataError):
         opened.update(finished=now(), status=status, seconds=clock.seconds())
+    reporter.report(RunClosed(status))

@@ -18,8 +18,9 @@ HISTORY = "history.csv"
 METRICS = "metrics.json"
 MODEL = "model"
 CHECKPOINT = "checkpoint"
+TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, CHECKPOINT, LOCK))
+NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, CHECKPOINT, TENSORBOARD, LOCK))
 """All that a run may hold, but for what is being made in it, whose names begin with `BUILDING`."""
 
 BUILDING = (".work-", ".model-", ".replaced-", *(f".{name}-" for name in sorted(NAMES)))

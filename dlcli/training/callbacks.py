@@ -8,7 +8,7 @@ from typing import Any
 
 from dlcli.backend import keras
 from dlcli.errors import SpecError
-from dlcli.events import EpochEnded, Reporter, StageAdvanced, Warned
+from dlcli.events import EpochEnded, EpochStarted, Reporter, StageAdvanced, Warned
 from dlcli.training.trained import HistoryRow
 
 _LEAST_SECONDS_BETWEEN = 0.1
@@ -20,6 +20,12 @@ def is_number(logs: dict[str, Any] | None) -> bool:
     """Whether an epoch's losses are finite."""
     found = logs or {}
     return all(math.isfinite(found.get(key, math.nan)) for key in ("loss", "val_loss"))
+
+
+def _learning_rate(model: Any) -> float:
+    """That of the last step, without the digits that float32 adds."""
+    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    return float(f"{rate:.6g}")
 
 
 class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
@@ -41,6 +47,10 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
         self._num_images, self._batch_size = num_images, batch_size
         self._done_before = done_before
         self._told = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Tells that it begins."""
+        self._reporter.report(EpochStarted(self._stage, epoch + 1, self.params["epochs"]))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Advances the stage."""
@@ -65,6 +75,8 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
                 float(found["loss"]),
                 float(found["val_loss"]),
                 float(found["val_accuracy"]),
+                accuracy=float(found["accuracy"]),
+                learning_rate=_learning_rate(self.model),
             )
         )
 
@@ -117,13 +129,12 @@ class KeepHistory(keras.callbacks.Callback):  # type: ignore[misc]
         """Keeps the numbers, and the learning rate at the end of the epoch."""
         if not is_number(logs):
             return
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         measured = {key: round(float((logs or {})[key]), 6) for key in _MEASURED}
         self.rows.append(
             HistoryRow(
                 epoch=epoch + 1,
                 stage=self._stage,
-                learning_rate=float(f"{rate:.6g}"),
+                learning_rate=_learning_rate(self.model),
                 kept=False,
                 **measured,
             )

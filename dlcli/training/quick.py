@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dlcli.data.dataset import Dataset
 from dlcli.data.split import TRAIN, VAL
-from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.events import HeadFitted, Reporter, StageEnded, StageStarted
 from dlcli.metrics.typicality import fit_typicality
 from dlcli.models.bodies import KeptBody
 from dlcli.runtime.litert import LiteRtBody
@@ -92,6 +92,7 @@ def _fit(  # noqa: PLR0917
 ) -> FittedHead:
     reporter.report(StageStarted(stage))
     fitted = fit_head(train, val, len(dataset.class_names), seed, class_weights)
+    reporter.report(HeadFitted(stage, fitted.val_log_loss, fitted.val_accuracy))
     detail = (
         f"val accuracy {fitted.val_accuracy:.3f}  "
         f"(penalty {fitted.penalty:g} of {len(PENALTIES)} tried)"

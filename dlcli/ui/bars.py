@@ -20,6 +20,7 @@ from rich.text import Text
 
 from dlcli.events import (
     EpochEnded,
+    EpochStarted,
     Event,
     ModelShown,
     Said,
@@ -29,8 +30,12 @@ from dlcli.events import (
     Warned,
 )
 from dlcli.ui import console
-from dlcli.ui.model_table import epoch_label, model_lines
-from dlcli.ui.progress import NAME_WIDTH
+from dlcli.ui.model_table import model_lines
+from dlcli.ui.training_line import NAME_WIDTH
+from dlcli.ui.training_view import TrainingView
+
+_ROOMY, _NARROW = 80, 60
+"""Columns of a terminal in which a bar has all its room, and in which it has some."""
 
 
 class _CountColumn(MofNCompleteColumn):
@@ -53,44 +58,87 @@ class _SpeedColumn(ProgressColumn):
         return Text(f"{speed:>6}")
 
 
+def _columns(width: int) -> list[ProgressColumn]:
+    """What a terminal has room for: a column that is cut tells nothing."""
+    name, bar = (NAME_WIDTH, 24) if width >= _ROOMY else (0, 8)
+    columns: list[ProgressColumn] = [
+        TextColumn(f" {{task.description:<{name}}}"),
+        BarColumn(bar_width=bar),
+        _CountColumn(),
+    ]
+    if width >= _NARROW:
+        columns += [_SpeedColumn(), TimeRemainingColumn(compact=True)]
+    return columns
+
+
+class _Terminal(Console):
+    """stderr, in ASCII where the terminal may know no more."""
+
+    @property
+    def encoding(self) -> str:
+        """What Rich chooses its characters by."""
+        return "ascii" if console.is_plain(sys.stderr) else super().encoding
+
+
 class BarReporter:
-    """A bar a stage, with its speed and the time left; what else is said goes above it."""
+    """A bar a stage, with its speed and the time left; what else is said goes above it. A stage
+    that trains layers shows its epochs beside the bar."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
+        self._training: TrainingView | None = None
+        self._total: int | None = None
 
     def report(self, event: Event) -> None:
         """Moves the bar, or prints a line."""
         match event:
-            case Said(text):
-                self._stop()
-                console.print_note(text)
-            case Warned(text):
-                self._stop()
-                console.print_warning(text)
-            case ModelShown():
-                self._stop()
-                for line in model_lines(event):
-                    console.print_note(line)
-            case EpochEnded():
-                self._describe(epoch_label(event))
+            case Said() | Warned() | ModelShown():
+                self._say(event)
             case StageStarted(name, total):
                 self._stop()
                 self._start(name, total)
+            case EpochStarted():
+                self._begin_epoch(event)
+            case EpochEnded() if self._training is not None:
+                self._training.end(event)
             case StageAdvanced(_, done):
                 self._advance(done)
             case StageEnded(name, detail):
                 self._end(name, detail)
 
+    def _say(self, event: Said | Warned | ModelShown) -> None:
+        if self._training is None:
+            self._stop()
+        else:
+            self._training.hide()
+        match event:
+            case Said(text):
+                console.print_note(text)
+            case Warned(text):
+                console.print_warning(text)
+            case ModelShown():
+                for line in model_lines(event):
+                    console.print_note(line)
+        if self._training is not None:
+            self._training.show()
+
+    def _begin_epoch(self, event: EpochStarted) -> None:
+        """With the first one the bar gives way to the view of a training."""
+        if self._training is None:
+            self._stop(leave=False)
+            self._training = TrainingView(_Terminal(file=sys.stderr), self._total)
+            self._training.begin(event)
+            self._training.show()
+        else:
+            self._training.begin(event)
+
     def _start(self, name: str, total: int | None) -> None:
         # Rows of the answer may go to the same terminal: Rich must not catch them.
+        self._total = total
+        terminal = _Terminal(file=sys.stderr)
         self._progress = Progress(
-            TextColumn(f" {{task.description:<{NAME_WIDTH}}}"),
-            BarColumn(bar_width=24),
-            _CountColumn(),
-            _SpeedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=Console(file=sys.stderr),
+            *_columns(terminal.width),
+            console=terminal,
             redirect_stdout=False,
             redirect_stderr=False,
             transient=total is None,
@@ -99,12 +147,10 @@ class BarReporter:
         self._progress.start()
 
     def _advance(self, done: int) -> None:
-        if self._progress is not None:
+        if self._training is not None:
+            self._training.advance(done)
+        elif self._progress is not None:
             self._progress.update(self._progress.task_ids[0], completed=done)
-
-    def _describe(self, words: str) -> None:
-        if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], description=escape(words))
 
     def _end(self, name: str, detail: str) -> None:
         if self._progress is not None:
@@ -116,10 +162,14 @@ class BarReporter:
         if detail:
             console.print_note(f"{name:<{NAME_WIDTH}} {detail}")
 
-    def _stop(self) -> None:
+    def _stop(self, *, leave: bool = True) -> None:
         if self._progress is not None:
+            if not leave:
+                self._progress.live.transient = True
             self._progress.stop()
-        self._progress = None
+        if self._training is not None:
+            self._training.finish()
+        self._progress = self._training = None
 
     def __enter__(self) -> BarReporter:
         return self

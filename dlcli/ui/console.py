@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import os
 import sys
 from collections.abc import Iterable
@@ -50,6 +51,16 @@ def _beside_descriptor_2(stream: TextIO) -> TextIO | None:
 def is_terminal(stream: TextIO) -> bool:
     """Whether a person looks at the stream, through a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_plain(stream: TextIO) -> bool:
+    """Whether ASCII alone is sure to be shown: what `use_utf8` writes in is no sign of what a
+    terminal reads, but Python's setting and the locale are. Windows' console is always Unicode."""
+    encoding = stream.encoding or "utf-8"
+    if os.name != "nt":
+        own = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
+        encoding = own or locale.getencoding()
+    return not encoding.lower().startswith("utf")
 
 
 def print_answer(lines: Iterable[str]) -> None:

@@ -28,21 +28,13 @@ def model_lines(model: ModelShown) -> Iterator[str]:
 def epoch_words(event: EpochEnded) -> str:
     """`epoch 4/8  loss 0.610  val loss 0.502  val accuracy 0.982`"""
     return (
-        f"epoch {event.epoch}/{event.num_epochs}  loss {_loss(event.loss)}  "
-        f"val loss {_loss(event.val_loss)}  val accuracy {event.val_accuracy:.3f}"
+        f"epoch {event.epoch}/{event.num_epochs}  loss {loss_words(event.loss)}  "
+        f"val loss {loss_words(event.val_loss)}  val accuracy {event.val_accuracy:.3f}"
     )
 
 
-def epoch_label(event: EpochEnded) -> str:
-    """The same beside a bar, for which a terminal of 80 columns must leave room."""
-    return (
-        f"{event.name} {event.epoch}/{event.num_epochs}  loss {_loss(event.loss)}  "
-        f"val {event.val_accuracy:.3f}"
-    )
-
-
-def _loss(value: float) -> str:
-    """One that runs away would be a line of digits."""
+def loss_words(value: float) -> str:
+    """`0.610`; one that runs away would be a line of digits."""
     return f"{value:.3f}" if value < _LARGE_LOSS else f"{value:.3g}"
 
 

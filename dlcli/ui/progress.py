@@ -19,14 +19,13 @@ from dlcli.events import (
 )
 from dlcli.ui import console
 from dlcli.ui.model_table import epoch_words, model_lines
+from dlcli.ui.training_line import NAME_WIDTH
 
 if TYPE_CHECKING:
     from dlcli.ui.bars import BarReporter
 
 LONG_SECONDS = 2.0
 """Away from a terminal, a stage that took longer than this leaves a line."""
-
-NAME_WIDTH = 24
 
 
 class LineReporter:

@@ -132,6 +132,7 @@ def test_a_run_with_the_users_own_files_is_not_deleted(tmp_path: Path) -> None:
     folder = make_run(tmp_path, "a")
     (folder / ".run.json-x1").write_text("half written")
     (folder / ".model-x1").mkdir()
+    (folder / "tensorboard").mkdir()
     assert find_deletable(tmp_path, ("a",)) == (folder,)
     (folder / "notes.txt").write_text("the best so far")
     with pytest.raises(UsageError, match=r"dlcli did not put there: notes\.txt"):

@@ -8,9 +8,10 @@ import pytest
 
 from dlcli.commands.train import DryRunResult, TrainOptions, read_options, run
 from dlcli.errors import SpecError, UsageError
-from dlcli.events import Said
+from dlcli.events import Event, RunClosed, RunOpened, Said
 from dlcli.spec.schema import Spec
 from tests.commands.test_plan import Recorder
+from tests.conftest import write_classes
 
 
 def options(target: Path | None = None, **more: object) -> TrainOptions:
@@ -119,3 +120,36 @@ def test_a_dry_run_refuses_what_a_training_would(
     (runs / "taken").mkdir(parents=True)
     with pytest.raises(UsageError, match=message):
         run(TrainOptions(unreadable, runs, dry_run=True, **more), Recorder())  # type: ignore[arg-type]
+
+
+class StopsAtTheRun(Recorder):
+    """Ends the training as soon as its run is there."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def report(self, event: Event) -> None:
+        super().report(event)
+        if isinstance(event, RunOpened):
+            raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(KeyboardInterrupt(), "interrupted"), (UsageError("a fault"), "failed")],
+)
+def test_who_watches_hears_of_a_run_and_of_its_end(
+    error: BaseException, status: str, tmp_path: Path
+) -> None:
+    folder = write_classes(tmp_path / "pets", {"cat": 4, "dog": 4})
+    recorder = StopsAtTheRun(error)
+    with pytest.raises(type(error)):
+        run(TrainOptions(folder, tmp_path / "runs"), recorder)
+    opened, closed = (
+        event for event in recorder.events if isinstance(event, RunOpened | RunClosed)
+    )
+    assert isinstance(opened, RunOpened)
+    assert opened.folder == tmp_path / "runs" / "pets-1"
+    assert closed == RunClosed(status)
+    assert opened.settings["train"]["seed"] == 0

@@ -14,7 +14,7 @@ from dlcli.artifact import sha256_of
 from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
-from dlcli.events import Event, NullReporter, StageEnded, StageStarted
+from dlcli.events import Event, HeadFitted, NullReporter, StageEnded, StageStarted
 from dlcli.models.bodies import KeptBody, find_body
 from dlcli.models.registry import BACKBONES
 from dlcli.training.quick import MIRROR_BELOW, train_head
@@ -114,6 +114,9 @@ def test_mirror_images_are_tried_where_val_leaves_room(
     assert (first.epoch, first.stage) == (1, "head")
     assert (second.epoch, second.stage) == (2, "head, with mirror images")
     assert first.val_accuracy < MIRROR_BELOW
+    fitted = [event for event in recorder.events if isinstance(event, HeadFitted)]
+    told = [(one.name, round(one.val_loss, 6), round(one.val_accuracy, 6)) for one in fitted]
+    assert told == [(row.stage, row.val_loss, row.val_accuracy) for row in trained.history]
 
 
 def test_mirror_images_are_not_tried_where_augmentation_is_none(

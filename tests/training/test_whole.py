@@ -14,7 +14,15 @@ from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
 from dlcli.errors import SpecError
-from dlcli.events import EpochEnded, Event, NullReporter, StageAdvanced, StageEnded, StageStarted
+from dlcli.events import (
+    EpochEnded,
+    EpochStarted,
+    Event,
+    NullReporter,
+    StageAdvanced,
+    StageEnded,
+    StageStarted,
+)
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.spec.loader import load_spec
 from dlcli.spec.schema import Spec
@@ -146,6 +154,10 @@ def test_every_epoch_is_told_and_the_stage_counts_pictures(
     assert (started[0].name, started[0].total) == ("all layers", 4 * count)
     epochs = [event for event in recorder.events if isinstance(event, EpochEnded)]
     assert [(event.epoch, event.num_epochs) for event in epochs] == [(n, 4) for n in (1, 2, 3, 4)]
+    begun = [event for event in recorder.events if isinstance(event, EpochStarted)]
+    assert begun == [EpochStarted("all layers", n, 4) for n in (1, 2, 3, 4)]
+    told = [(round(event.accuracy or 0, 6), event.learning_rate) for event in epochs]
+    assert told == [(row.accuracy, row.learning_rate) for row in model.history]
     done = [
         event.done
         for event in recorder.events

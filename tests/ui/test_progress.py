@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 from dlcli.events import (
     EpochEnded,
+    EpochStarted,
     Event,
     LayerRow,
     ModelShown,
@@ -33,8 +35,10 @@ EVENTS: tuple[Event, ...] = (
 MODEL = ModelShown((LayerRow("dense_0", (4,), 10, 10),), 8, 5_000_000)
 EPOCHS: tuple[Event, ...] = (
     StageStarted("all layers", 20),
+    EpochStarted("all layers", 1, 2),
     StageAdvanced("all layers", 10),
     EpochEnded("all layers", 1, 2, 0.8, 0.7, 0.5),
+    EpochStarted("all layers", 2, 2),
     StageAdvanced("all layers", 20),
     EpochEnded("all layers", 2, 2, 0.6, 0.5, 0.75),
     StageEnded("all layers", "val accuracy 0.750  (epoch 2 kept)"),
@@ -168,19 +172,55 @@ def test_quiet_leaves_out_model_and_epochs(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_bar_carries_the_last_epoch_and_fits_a_terminal_of_80_columns(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def show_epochs(monkeypatch: pytest.MonkeyPatch, columns: int, *events: Event) -> str:
+    """What a terminal is sent."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", "80")):
+    for name, value in (("TERM", "xterm"), ("NO_COLOR", "1"), ("COLUMNS", str(columns))):
         monkeypatch.setenv(name, value)
     with make_reporter() as reporter:
-        for event in (MODEL, *EPOCHS):
+        for event in events:
             reporter.report(event)
-    shown = terminal.getvalue()
+    return terminal.getvalue()
+
+
+def test_the_line_of_a_training_carries_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
+    shown = show_epochs(monkeypatch, 80, MODEL, *EPOCHS)
     assert "   dense_0" in shown.split("all layers")[0]
-    assert "all layers 2/2  loss 0.600  val 0.750" in shown
-    assert "20/20" in shown
+    last = next(line for line in reversed(shown.splitlines()) if "epoch 2/2" in line)
+    assert " all layers  ━━━━━━━━  epoch 2/2  loss 0.600 █▁  val 0.750 ▁█  " in last
     assert "…" not in shown
-    assert " all layers               val accuracy 0.750  (epoch 2 kept)\n" in shown
+    assert shown.endswith(" all layers               val accuracy 0.750  (epoch 2 kept)\n")
+
+
+def test_a_terminal_without_unicode_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shown = show_epochs(monkeypatch, 80, *EVENTS, *EPOCHS)
+    assert "--------  epoch 2/2  loss 0.600 #_  val 0.750 _#" in shown
+    assert shown.isascii()
+
+
+def test_a_warning_stands_above_a_training_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, *rest = EPOCHS
+    events = (started, *rest[:3], Warned("it rains"), *rest[3:])
+    shown = show_epochs(monkeypatch, 80, *events)
+    before, after = shown.split(" warning: it rains\n")
+    assert "epoch 1/2" in before
+    assert "epoch 2/2  loss 0.600" in after
+
+
+def test_a_training_that_ends_in_an_error_leaves_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = show_epochs(monkeypatch, 80, *EPOCHS[:4])
+    *_, last, cursor = shown.splitlines()
+    assert "epoch 1/2  loss 0.800" in last
+    assert cursor == "\x1b[?25h"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
+def test_no_line_is_broken(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    shown = show_epochs(monkeypatch, columns, *EPOCHS[:-1])
+    escape = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+    lines = [escape.sub("", line) for line in re.split(r"[\r\n]+", shown)]
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= columns

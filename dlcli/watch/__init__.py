@@ -1,0 +1,1 @@
+"""Who else listens to a training: TensorBoard and MLflow."""
