@@ -15,10 +15,12 @@ from dlcli.errors import DataError
 from dlcli.events import Reporter, RunClosed, Said
 
 if TYPE_CHECKING:
+    from dlcli.artifact import ModelFacts
     from dlcli.commands.plan import Plan
     from dlcli.data.dataset import Dataset
+    from dlcli.data.pixels import PixelFormat
     from dlcli.runs.run import Run
-    from dlcli.training.trained import HistoryRow, StageOutcome
+    from dlcli.training.trained import HistoryRow, StageOutcome, TrainedModel
 
 
 @dataclass
@@ -84,11 +86,12 @@ def _train(
         outcomes = plan.train(dataset, folder, keeper, reporter)
         while (outcome := _next(outcomes, clock)) is not None:
             stages += (_stage_result(outcome, clock, stages),)
-            if not outcome.is_better:
-                rows += _not_kept(outcome.model.history)
+            if outcome.model is None:
+                rows += _not_kept(outcome.history)
             else:
-                rows = (*_not_kept(rows), *outcome.model.history)
-                result = _stand(opened, plan, outcome, dataset, clock)
+                rows = (*_not_kept(rows), *outcome.history)
+                facts = replace(plan.facts, trainable_parameters=outcome.trainable_parameters)
+                result = _stand(opened, outcome.model, plan.pixel_format, facts, clock)
             if result is not None:
                 result = replace(result, stages=stages, seconds=clock.seconds())
                 write_history(opened, rows)
@@ -111,8 +114,8 @@ def _stage_result(
     outcome: StageOutcome, clock: Clock, before: Sequence[StageResult]
 ) -> StageResult:
     seconds = clock.phases["train"] - sum(stage.seconds for stage in before)
-    model = outcome.model
-    return StageResult(outcome.name, len(model.history), round(seconds, 3), model.best.val_accuracy)
+    best = next(row for row in outcome.history if row.kept)
+    return StageResult(outcome.name, len(outcome.history), round(seconds, 3), best.val_accuracy)
 
 
 def _not_kept(rows: Sequence[HistoryRow]) -> tuple[HistoryRow, ...]:
@@ -120,22 +123,21 @@ def _not_kept(rows: Sequence[HistoryRow]) -> tuple[HistoryRow, ...]:
 
 
 def _stand(
-    opened: Run, plan: Plan, outcome: StageOutcome, dataset: Dataset, clock: Clock
+    opened: Run, model: TrainedModel, pixel_format: PixelFormat, facts: ModelFacts, clock: Clock
 ) -> TrainResult:
     """Writes the model of a stage in place of the one before, and takes its numbers."""
     from dlcli.metrics.report import make_report
     from dlcli.runs.run import RUNNING
     from dlcli.training.artifact import write_model
 
-    model = outcome.model
-    facts = replace(plan.facts, trainable_parameters=outcome.trainable_parameters)
+    dataset = model.dataset
     with clock.phase("evaluate"):
         val = make_report(*model.answers("val"), dataset.class_names)
         test = None
         if dataset.num_images()["test"]:
             test = make_report(*model.answers("test"), dataset.class_names)
     with clock.phase("export"), opened.new_model() as building:
-        write_model(building, model, plan.pixel_format, facts)
+        write_model(building, model, pixel_format, facts)
     return TrainResult(
         run=opened.folder,
         status=RUNNING,

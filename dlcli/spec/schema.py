@@ -162,6 +162,9 @@ class StageSpec(_Section):
     ]
     epochs: int = Field(10, ge=1, le=100_000)
     learning_rate: LearningRate = "auto"
+    views: int = Field(4, ge=1, le=64)
+    """How many augmented views of each picture the frozen layers are run on, and kept, where only
+    the last blocks are trained."""
 
 
 class _ExponentialSpec(_Section):
@@ -211,7 +214,8 @@ _Weight = Annotated[float, Field(gt=0)]
 class TrainSpec(_Section):
     """How it is trained."""
 
-    effort: Literal["quick", "balanced", "best"] = "quick"
+    effort: Literal["quick", "balanced", "best"] = "balanced"
+    """What `stages: auto` may spend: seconds, minutes, or what it takes."""
     stages: Annotated[
         Annotated[Literal["auto"], Tag(WORD)]
         | Annotated[list[StageSpec], Field(min_length=1), Tag(OTHER)],
@@ -269,6 +273,17 @@ class Spec(_Section):
     train: TrainSpec = TrainSpec()
 
     @property
-    def trains_head_only(self) -> bool:
-        """Whether the body stays as its weights made it: a backbone that begins trained."""
+    def begins_trained(self) -> bool:
+        """Whether a body comes with trained weights, below a head that is new: a backbone, or what
+        an earlier run trained."""
         return self.model.layers is None and self.model.weights != "random"
+
+    @property
+    def trains_head_only(self) -> bool:
+        """Whether the body surely stays as its weights made it."""
+        if not self.begins_trained:
+            return False
+        train = self.train
+        if isinstance(train.stages, str):
+            return train.effort == "quick" or self.model.body == "int8"
+        return all(stage.trainable == "head" for stage in train.stages)

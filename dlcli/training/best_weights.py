@@ -21,14 +21,16 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]
 
     All that it knows stands in its attributes: `best_epoch` counts from 0 and is None before there
     is one, `best` is the value of `monitor` then, `waited` the epochs since, `weights` those of
-    the model in its order. Of an optimizer that averages it keeps the averages.
+    the model in its order. Of an optimizer that averages it keeps the averages. With `keeps_last`
+    the last epoch counts as the best one, and nothing ends early.
     """
 
-    def __init__(self, spec: TrainSpec) -> None:
+    def __init__(self, spec: TrainSpec, *, keeps_last: bool = False) -> None:
         super().__init__()
         stops = spec.early_stopping if spec.early_stopping != "none" else None
         self.monitor = (stops or EarlyStoppingSpec()).monitor
         self.patience = stops.patience if stops else None
+        self.keeps_last = keeps_last
         self.best_epoch: int | None = None
         self.best = 0.0
         self.waited = 0
@@ -39,7 +41,8 @@ class KeepBest(keras.callbacks.Callback):  # type: ignore[misc]
         if not is_number(logs):
             return
         value = float((logs or {})[self.monitor])
-        if self.best_epoch is None or (value - self.best) * _SIGNS[self.monitor] > 0:
+        is_first = self.best_epoch is None or self.keeps_last
+        if is_first or (value - self.best) * _SIGNS[self.monitor] > 0:
             self.best_epoch, self.best, self.waited = epoch, value, 0
             self.weights = _measured_weights(self.model)
             return

@@ -46,9 +46,10 @@ def fit_model(  # noqa: PLR0917
     class_weights: Weights | None = None,
     keeper: Keeper | None = None,
     saved: Checkpoint | None = None,
+    keeps_last: bool = False,
 ) -> tuple[HistoryRow, ...]:
     """Trains `model` (pixels or activations -> probabilities) and leaves it with the weights of its
-    best epoch.
+    best epoch, or with `keeps_last` of the last one.
 
     Augmentation stands before the model while it is trained, and is no part of it.
     `class_weights` (K,) are what `train.class_weights` amounts to: see `class_weights_of`.
@@ -75,7 +76,7 @@ def fit_model(  # noqa: PLR0917
         jit_compile=backend.jit_compile(),
     )
     fit = _Fit(trained, train, val, spec, class_weights, epochs)
-    history, best = KeepHistory(stage.name), KeepBest(spec)
+    history, best = KeepHistory(stage.name), KeepBest(spec, keeps_last=keeps_last)
     state = FitState(trained, accuracy, best, history)
     place, is_over = restore(state, saved)
     averages = [MeasureAverages()] if spec.ema != "none" else []

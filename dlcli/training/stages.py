@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from dlcli.spec.schema import Spec
+from dlcli.spec.schema import Spec, StageSpec
 
 SMALL_PIXELS = 64
 """Pictures up to this size are trained in larger batches, and moved rather than turned."""
 
 _BATCH_SIZE, _LARGE_BATCH_SIZE = 32, 64
-_LEARNING_RATE = 1e-3
+_LEARNING_RATE, _FINE_RATE, _FINE_RATE_OF_ALL = 1e-3, 5e-4, 1e-4
+_LAST_BLOCKS, _EPOCHS, _MANY_VIEWS = 3, 12, 12
+FEWEST_FOR_BLOCKS = 400
+"""With fewer training pictures the last blocks learn them by heart."""
+
+HEAD: Literal["head"] = "head"
+ALL: Literal["all"] = "all"
 _FEWEST_BATCHES = 20
 
 Augmentations = list[dict[str, Any] | str]
@@ -20,41 +26,90 @@ Augmentations = list[dict[str, Any] | str]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: `trainable` is "head" or "all"; the rest is None for a head, which is fitted to
-    convergence."""
+    """One stage: `trainable` is "head", "all", or how many of the last blocks. The rest is None for
+    a head, which is fitted to convergence; `views` belongs to last blocks."""
 
     name: str
-    trainable: str
+    trainable: str | int
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    views: int | None = None
+
+
+_HEAD_STAGE = Stage("head", HEAD)
 
 
 def plan_stages(spec: Spec) -> tuple[Stage, ...]:
-    """The stages that a resolved spec amounts to."""
-    if spec.trains_head_only:
-        return (Stage("head", "head"),)
+    """The stages that a resolved spec amounts to; a body that comes trained gets its head first."""
     train = spec.train
-    if train.batch_size == "auto" or train.learning_rate == "auto":
+    if spec.trains_head_only:
+        return (_HEAD_STAGE,)
+    if isinstance(train.stages, str) or train.batch_size == "auto":
         raise ValueError("the spec is not resolved")
-    return (Stage("all layers", "all", train.epochs, train.batch_size, train.learning_rate),)
+    stages = [_stage(one, train.batch_size) for one in train.stages if one.trainable != HEAD]
+    return (_HEAD_STAGE, *stages) if spec.begins_trained else tuple(stages)
 
 
-def resolve_spec(spec: Spec, num_train: int) -> Spec:
+def _stage(spec: StageSpec, batch_size: int) -> Stage:
+    if spec.learning_rate == "auto":
+        raise ValueError("the spec is not resolved")
+    if isinstance(spec.trainable, str):
+        return Stage("all layers", ALL, spec.epochs, batch_size, spec.learning_rate)
+    last = spec.trainable["last"]
+    name = f"last {last} blocks" if last > 1 else "last block"
+    return Stage(name, last, spec.epochs, batch_size, spec.learning_rate, spec.views)
+
+
+def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False) -> Spec:
     """The spec with what `auto` stands for written out, where layers are trained; `num_train`
     pictures are trained on, as the listing tells."""
+    train = spec.train
     if spec.trains_head_only:
         return spec
-    train = spec.train
-    changed: dict[str, int | float] = {}
+    stages = train.stages
+    if isinstance(stages, str):
+        stages = _auto_stages(spec, num_train, has_gpu=has_gpu)
+    train = train.model_copy(update={"stages": [_resolved(one, spec) for one in stages]})
+    spec = spec.model_copy(update={"train": train})
+    if spec.trains_head_only:
+        return spec
+    changed: dict[str, Any] = {}
     if train.batch_size == "auto":
         changed["batch_size"] = _auto_batch_size(spec.data.image_size, num_train)
-    if train.learning_rate == "auto":
+    if train.learning_rate == "auto" and not spec.begins_trained:
         changed["learning_rate"] = _LEARNING_RATE
     augment = spec.augment
     if augment == "auto":
         augment = _auto_augment(spec.data.image_size)
     return spec.model_copy(update={"train": train.model_copy(update=changed), "augment": augment})
+
+
+def _auto_stages(spec: Spec, num_train: int, *, has_gpu: bool) -> list[StageSpec]:
+    """What an effort may spend. From nothing there is one way; below a trained head the last blocks
+    are trained where there are enough pictures for them to learn from, and all layers where a GPU
+    makes that cheap or no time is spared."""
+    head = StageSpec(trainable=HEAD)
+    if not spec.begins_trained:
+        return [StageSpec(trainable=ALL, epochs=spec.train.epochs)]
+    if num_train < FEWEST_FOR_BLOCKS:
+        return [head]
+    last = StageSpec(trainable={"last": _LAST_BLOCKS}, epochs=_EPOCHS)
+    if spec.train.effort == "best":
+        last = last.model_copy(update={"views": _MANY_VIEWS})
+        return [head, last, StageSpec(trainable=ALL, epochs=_EPOCHS)]
+    return [head, StageSpec(trainable=ALL, epochs=_EPOCHS) if has_gpu else last]
+
+
+def _resolved(stage: StageSpec, spec: Spec) -> StageSpec:
+    """With its learning rate: that of the spec, or what suits weights that are new, or trained."""
+    if stage.trainable == HEAD or stage.learning_rate != "auto":
+        return stage
+    rate = spec.train.learning_rate
+    if rate == "auto":
+        fine = _FINE_RATE_OF_ALL if stage.trainable == ALL else _FINE_RATE
+        rate = fine if spec.begins_trained else _LEARNING_RATE
+    return stage.model_copy(update={"learning_rate": rate})
 
 
 def _auto_batch_size(image_size: tuple[int, int], num_train: int) -> int:
@@ -83,13 +138,19 @@ def _auto_augment(image_size: tuple[int, int]) -> Augmentations:
 def describe_plan(spec: Spec, stages: tuple[Stage, ...]) -> Iterator[str]:
     """The plan in a few words, a stage each."""
     for stage in stages:
-        if stage.trainable == "head":
+        if stage.trainable == HEAD:
             yield "a head on the features of the frozen body"
+            continue
+        augment = spec.augment if isinstance(spec.augment, list) else []
+        names = [item if isinstance(item, str) else next(iter(item)) for item in augment]
+        seen = f"; augmented by {', '.join(names)}" if names else ""
+        how = (
+            f"{stage.epochs} epochs, {stage.batch_size} pictures a step, "
+            f"learning rate {stage.learning_rate:g}"
+        )
+        if stage.trainable != ALL:
+            what = f"the {stage.name}" if stage.trainable != 1 else "the last block"
+            yield f"{what} from kept activations of {stage.views} views for {how}{seen}"
         else:
-            augment = spec.augment if isinstance(spec.augment, list) else []
-            names = [item if isinstance(item, str) else next(iter(item)) for item in augment]
-            seen = f"; augmented by {', '.join(names)}" if names else ""
-            yield (
-                f"all layers for up to {stage.epochs} epochs, {stage.batch_size} pictures a step, "
-                f"learning rate {stage.learning_rate:g}{seen}"
-            )
+            up_to = "" if spec.begins_trained else "up to "
+            yield f"all layers for {up_to}{how}{seen}"

@@ -63,10 +63,10 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What a stage has come to; `is_better` says whether that is more, on val, than what stood
-    before it."""
+    """What a stage has come to, with a row for each of its epochs, of which one is kept. `model` is
+    None where val says that what stood before is better."""
 
     name: str
-    model: TrainedModel
+    history: tuple[HistoryRow, ...]
+    model: TrainedModel | None
     trainable_parameters: int
-    is_better: bool = True

@@ -1,0 +1,137 @@
+"""A head on the features of a body that stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcli.events import Reporter, Said
+from dlcli.processor import has_int8_products
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dlcli.data.dataset import Dataset
+    from dlcli.machine.device import Device
+    from dlcli.models.bodies import KeptBody
+    from dlcli.models.registry import Backbone
+    from dlcli.spec.schema import Spec
+    from dlcli.training.keeper import Keeper
+    from dlcli.training.trained import StageOutcome
+
+from dlcli.commands.plan import Plan, Start
+
+
+@dataclass(frozen=True)
+class HeadPlan(Plan):
+    """A head on the features of a body that stays as it is; needs no framework."""
+
+    @property
+    def device(self) -> Device:
+        """The processor: a head needs nothing else."""
+        from dlcli.machine.device import cpu
+
+        return cpu()
+
+    def prepare(self, reporter: Reporter) -> None:
+        """Fetches and converts the body, where that was not done before; for an int8 one, which
+        takes pictures to make, fetches the weights."""
+        if not self._makes_int8:
+            self._find_body(reporter)
+            return
+        if self.start.file is None:
+            from dlcli.models.downloads import imagenet_weights
+
+            imagenet_weights(self._backbone, reporter)
+        if has_int8_products() is False:
+            reporter.report(
+                Said(
+                    "this processor has no instruction for int8 products: an int8 body is a third "
+                    "of the size here, but no faster"
+                )
+            )
+
+    def train(
+        self,
+        dataset: Dataset,
+        folder: Path,  # noqa: ARG002
+        keeper: Keeper,  # noqa: ARG002
+        reporter: Reporter,
+    ) -> Iterator[StageOutcome]:
+        """Runs the body once over every picture and fits the head."""
+        from dlcli.training.quick import train_head
+        from dlcli.training.trained import StageOutcome
+
+        trained = train_head(
+            dataset,
+            self._find_body(reporter, self._calibration(dataset)),
+            reporter,
+            mirror=self.spec.augment == "auto",
+            seed=self.spec.train.seed,
+            class_weights=self.spec.train.class_weights,
+        )
+        yield StageOutcome(
+            self.stages[0].name, trained.history, trained, self.facts.trainable_parameters
+        )
+
+    def _find_body(
+        self, reporter: Reporter, calibration: NDArray[np.uint8] | None = None
+    ) -> KeptBody:
+        from dlcli.artifact import BODY
+        from dlcli.models.bodies import KeptBody, find_body
+
+        if self.start.run is not None:
+            run = self.start.run
+            return KeptBody(run.file(BODY), run.sha256s[BODY], run.keras_file)
+        size = self.spec.data.image_size
+        return find_body(self._backbone, size, reporter, self.start.file, calibration)
+
+    def _calibration(self, dataset: Dataset) -> NDArray[np.uint8] | None:
+        from dlcli.models.bodies import num_calibrated
+        from dlcli.training.calibration import calibration_pixels
+
+        if not self._makes_int8:
+            return None
+        most = num_calibrated(self._backbone)
+        return calibration_pixels(dataset, self.spec.train.seed, most)
+
+    @property
+    def _makes_int8(self) -> bool:
+        """Whether the body is quantised for these pictures; that of a run is taken as it is."""
+        return self.start.run is None and self.spec.model.body == "int8"
+
+    @property
+    def _backbone(self) -> Backbone:
+        from dlcli.models.registry import BACKBONES
+
+        return BACKBONES[self.spec.model.backbone or ""]
+
+
+def plan_head(
+    spec: Spec, start: Start, num_classes: int, num_train: int, reporter: Reporter
+) -> Plan:
+    from dlcli.models.summary import summarize_head
+    from dlcli.training.stages import plan_stages
+
+    if start.run is not None:
+        from dlcli.artifact import HEAD
+        from dlcli.runtime.head import load_head
+
+        head = load_head(start.run.file(HEAD))
+        num_features = head.weights.shape[0]
+        parameters = start.run.model.parameters - (0 if head.is_identity else head.size)
+        name = start.run.model.backbone or "network"
+        reporter.report(Said(f"the head is new; the body is that of {start.name}"))
+    else:
+        from dlcli.models.registry import BACKBONES
+
+        backbone = BACKBONES[spec.model.backbone or ""]
+        if start.file is None:
+            backbone.require_weights()
+        num_features, parameters = backbone.num_features, backbone.parameters
+        name = backbone.name
+    summary = summarize_head(name, num_features, parameters, num_classes, num_train)
+    return HeadPlan(spec, plan_stages(spec), summary, start)

@@ -1,0 +1,220 @@
+"""Layers of a body that comes trained, trained further below the head that was fitted on it.
+
+What a stage gives is sought on the way from the weights before it to those after it: between the
+two lies a network that is right more often than both (WiSE-FT, Wortsman 2022), and val says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlcli.backend import Model, keras
+from dlcli.data.dataset import Dataset
+from dlcli.data.split import TRAIN, VAL
+from dlcli.events import Reporter, Said
+from dlcli.metrics.calibration import fit_temperature
+from dlcli.metrics.classification import mean_log_loss
+from dlcli.models.blocks import entry_of_last, freeze_normalization
+from dlcli.models.network import BuiltNetwork
+from dlcli.models.precision import in_precision
+from dlcli.runtime.head import Head, softmax
+from dlcli.spec.schema import Spec
+from dlcli.spec.shapes import PROBABILITIES
+from dlcli.training.activations import KeptBatches, Views, kept_activations
+from dlcli.training.augment import augmentation_layers
+from dlcli.training.batches import Batches, BatchSource
+from dlcli.training.checkpoint import Checkpoint, grouped
+from dlcli.training.class_weights import class_weights_of
+from dlcli.training.finish import finish_network
+from dlcli.training.fit import fit_model
+from dlcli.training.keeper import Keeper
+from dlcli.training.memory import with_batches_that_fit
+from dlcli.training.stages import ALL, Stage
+from dlcli.training.trained import HistoryRow, StageOutcome, TrainedModel
+
+SHARES = tuple(step / 10 for step in range(1, 11))
+"""How far on the way from the weights before a stage to those after it is looked."""
+
+_START = "start"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all stages share: `body` is a keras.Model with trained weights, `body_sha256` says
+    which; `folder` takes what is made on the way."""
+
+    body: Model
+    body_sha256: str
+    dataset: Dataset
+    spec: Spec
+    folder: Path
+    keeper: Keeper
+    reporter: Reporter
+
+
+def refine(material: Material, stage: Stage, number: int, best: TrainedModel) -> StageOutcome:
+    """Trains the layers of stage `number`, beginning with what stands; goes on where the keeper
+    has saved something of this stage.
+
+    Raises:
+        SpecError: if the loss is no longer a number in the first epoch.
+        ResourceError: if not even one picture fits into the memory, or the conversion fails.
+        DataError: if the converted body answers otherwise than Keras.
+        KeyboardInterrupt: after the step in which Ctrl-C was pressed, once all is saved.
+    """
+    freeze_normalization(material.body)
+    network = _with_head(material, best.head)
+    trained = _part(material.body, network, stage)
+    saved = _saved(material.keeper, number)
+    if saved is not None:
+        network.model.set_weights(saved.group(_START))
+    before = network.model.get_weights()
+    history = _fit(material, trained, stage, number, saved, before)
+    after = network.model.get_weights()
+    val = _sources(material, trained, stage, stage.batch_size or 1)[1]
+    labels = material.dataset.labels(material.dataset.rows(VAL))
+    share, loss = _best_share(network, trained, val, labels, before, after)
+    was = mean_log_loss(*best.answers(VAL)) or 0.0
+    is_better = loss < was
+    what = f"val log loss {loss:.3f} at {share:g} of the way, {was:.3f} before"
+    verdict = "kept" if is_better else "not kept"
+    material.reporter.report(Said(f"{stage.name}: {what}: {verdict}"))
+    parameters = sum(int(np.prod(weight.shape)) for weight in trained.trainable_weights)
+    if not is_better:
+        network.model.set_weights(before)
+        return StageOutcome(stage.name, history, None, parameters)
+    network.model.set_weights(_between(before, after, share))
+    folder = material.folder / f"stage-{number}"
+    folder.mkdir()
+    model = finish_network(network, material.dataset, history, folder, material.reporter)
+    return StageOutcome(stage.name, history, model, parameters)
+
+
+def _with_head(material: Material, head: Head) -> BuiltNetwork:
+    """The body below a classifier that begins as the head that stands."""
+    features = material.body.output
+    if material.spec.model.dropout:
+        features = keras.layers.Dropout(material.spec.model.dropout)(features)
+    classifier = keras.layers.Dense(head.weights.shape[1], activation="softmax", name=PROBABILITIES)
+    model = keras.Model(material.body.input, classifier(features), name=material.body.name)
+    classifier.set_weights([head.weights / head.temperature, head.bias / head.temperature])
+    return BuiltNetwork(model, material.body, classifier, ())
+
+
+def _part(body: Model, network: BuiltNetwork, stage: Stage) -> Model:
+    """The layers of a stage: what enters the lowest of them -> probabilities."""
+    if stage.trainable == ALL:
+        return network.model
+    return keras.Model(entry_of_last(body, int(stage.trainable)), network.model.output)
+
+
+def _saved(keeper: Keeper, number: int) -> Checkpoint | None:
+    saved = keeper.load()
+    return saved if saved is not None and saved.facts.get("stage") == number else None
+
+
+def _fit(
+    material: Material,
+    trained: Model,
+    stage: Stage,
+    number: int,
+    saved: Checkpoint | None,
+    before: list[NDArray[Any]],
+) -> tuple[HistoryRow, ...]:
+    dataset, train_spec, keeper = material.dataset, material.spec.train, material.keeper
+    weights = class_weights_of(
+        train_spec.class_weights, dataset.class_names, dataset.labels(dataset.rows(TRAIN))
+    )
+    is_whole = stage.trainable == ALL
+    layers = augmentation_layers(material.spec.augment) if is_whole else []
+    keeper.arrays = grouped(_START, before)
+
+    def fit(batch_size: int) -> tuple[HistoryRow, ...]:
+        keeper.facts = {"stage": number, "batch_size": batch_size}
+        is_same = saved is not None and saved.facts["batch_size"] == batch_size
+        train, val = _sources(material, trained, stage, batch_size)
+        with in_precision(trained, train_spec.precision) as model:
+            return fit_model(
+                model,
+                layers,
+                train,
+                val,
+                train_spec,
+                stage,
+                material.reporter,
+                class_weights=weights,
+                keeper=keeper,
+                saved=saved if is_same else None,
+                keeps_last=True,
+            )
+
+    batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1
+    return with_batches_that_fit(fit, batch_size, trained, material.reporter)
+
+
+def _sources(
+    material: Material, trained: Model, stage: Stage, batch_size: int
+) -> tuple[BatchSource, BatchSource]:
+    """Train and val as the trained layers see them: pixels, or activations that are kept."""
+    dataset = material.dataset
+    if trained.input is material.body.input:
+        train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
+        return train, val
+    below = keras.Model(material.body.input, trained.input)
+    spec = material.spec
+    augment = tuple(spec.augment) if isinstance(spec.augment, list) else ()
+    views = Views(stage.views or 1, augment, spec.train.seed)
+    num_images = dataset.num_images()["train"]
+    views = views.limited(num_images, below.output_shape[1:])
+    one_hot = np.eye(len(dataset.class_names), dtype=np.float32)
+    found = []
+    for split, seen in ((TRAIN, views), (VAL, Views())):
+        activations = kept_activations(
+            dataset, split, below, material.body_sha256, seen, material.reporter
+        )
+        labels = dataset.labels(dataset.rows(split))
+        found.append(KeptBatches(activations, one_hot[labels], batch_size))
+    return found[0], found[1]
+
+
+def _best_share(
+    network: BuiltNetwork,
+    trained: Model,
+    val: BatchSource,
+    labels: NDArray[np.int64],
+    before: list[NDArray[Any]],
+    after: list[NDArray[Any]],
+) -> tuple[float, float]:
+    """The share of the way with the lowest calibrated log loss on val, and that loss."""
+    losses = []
+    for share in SHARES:
+        network.model.set_weights(_between(before, after, share))
+        losses.append(_log_loss(trained.predict_on_batch, val, labels))
+    best = int(np.argmin(losses))
+    return SHARES[best], losses[best]
+
+
+def _between(
+    before: list[NDArray[Any]], after: list[NDArray[Any]], share: float
+) -> list[NDArray[Any]]:
+    if share == 1:
+        return after
+    return [(1 - share) * one + share * other for one, other in zip(before, after, strict=True)]
+
+
+def _log_loss(predict: Callable[[Any], Any], val: BatchSource, labels: NDArray[np.int64]) -> float:
+    probabilities = np.concatenate(
+        [
+            np.asarray(predict(val.in_turn(number)[0].astype(np.float32)))
+            for number in range(val.num_batches)
+        ]
+    )
+    logits = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+    calibrated = softmax(logits / fit_temperature(logits, labels))
+    return mean_log_loss(calibrated, labels) or 0.0
