@@ -33,8 +33,8 @@ def require_for_head(choice: Choice, reporter: Reporter) -> None:
         )
 
 
-def prepare_backend(spec: Spec, choice: Choice, reporter: Reporter) -> Spec:
-    """Starts Keras as it was asked for; returns the spec with the precision that suits the device.
+def start_keras(spec: Spec, choice: Choice) -> None:
+    """Starts Keras as it was asked for.
 
     Raises:
         ResourceError: if the backend is not installed, or has no GPU where one is asked for.
@@ -47,6 +47,17 @@ def prepare_backend(spec: Spec, choice: Choice, reporter: Reporter) -> Spec:
         device=choice.device,
         deterministic=choice.deterministic,
     )
+
+
+def prepare_backend(spec: Spec, choice: Choice, reporter: Reporter) -> Spec:
+    """Starts Keras as it was asked for; returns the spec with the precision that suits the device.
+
+    Raises:
+        ResourceError: if the backend is not installed, or has no GPU where one is asked for.
+    """
+    from dlcli import backend
+
+    start_keras(spec, choice)
     device = backend.device()
     if (gpu := backend.missed_gpu()) is not None:
         reporter.report(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcli.commands.plan import Plan, Start
 from dlcli.events import Reporter, Said
 from dlcli.processor import has_int8_products
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from dlcli.spec.schema import Spec
     from dlcli.training.keeper import Keeper
     from dlcli.training.trained import StageOutcome
-
-from dlcli.commands.plan import Plan, Start
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,12 @@ class HeadPlan(Plan):
 
 def plan_head(
     spec: Spec, start: Start, num_classes: int, num_train: int, reporter: Reporter
-) -> Plan:
+) -> HeadPlan:
+    """The plan for a head on the body that the spec begins with.
+
+    Raises:
+        ResourceError: if the weights that come in a package are not installed.
+    """
     from dlcli.models.summary import summarize_head
     from dlcli.training.stages import plan_stages
 

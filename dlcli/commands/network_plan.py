@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcli.commands.plan import Plan, Start
 from dlcli.errors import UsageError
 from dlcli.events import Reporter, Said, Warned
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from dlcli.spec.loader import SpecSource
     from dlcli.training.keeper import Keeper
     from dlcli.training.trained import StageOutcome
-
-from dlcli.commands.plan import Plan, Start
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,14 @@ class NetworkPlan(Plan):
 
 def plan_network(
     source: SpecSource, start: Start, class_names: tuple[str, ...], reporter: Reporter
-) -> Plan:
+) -> NetworkPlan:
+    """The plan for a network whose layers are all trained, built with its first weights.
+
+    Raises:
+        SpecError: if a layer does not take what reaches it, or Keras refuses an argument.
+        UsageError: if the run that it is to begin with has trained no layers.
+        DataError: if its weight file is damaged or of another network.
+    """
     from dlcli.models.network import build_network
     from dlcli.spec.faults import Fault
     from dlcli.spec.walk import MisfitError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcli.errors import UsageError
-from dlcli.events import ModelShown, Reporter
+from dlcli.events import ModelShown, Reporter, Warned
 
 if TYPE_CHECKING:
     from dlcli.artifact import Artifact, ModelFacts
@@ -117,6 +117,8 @@ def make_plan(
     start = _find_start(source, runs_folder)
     has_gpu = choice.device != CPU and bool(find_driver().gpus)
     spec = resolve_spec(_fitted(source, start), num_train, has_gpu=has_gpu)
+    if spec.trains_head_only and not source.spec.trains_head_only:
+        spec = _without_idle(spec, num_train, reporter)
     if spec.trains_head_only:
         require_for_head(choice, reporter)
         return plan_head(spec, start, len(class_names), num_train, reporter)
@@ -132,6 +134,28 @@ def pixel_format_of(spec: Spec) -> PixelFormat:
     from dlcli.data.pixels import PixelFormat
 
     return PixelFormat(spec.data.image_size, spec.data.resize, spec.data.color)
+
+
+def _without_idle(spec: Spec, num_train: int, reporter: Reporter) -> Spec:
+    """The spec without the settings that do nothing now that `auto` has chosen a head alone."""
+    from dlcli.spec.rules import idle_beside_a_head
+
+    defaults = type(spec)()
+    for fault in idle_beside_a_head(spec):
+        section, *key = fault.location
+        reporter.report(
+            Warned(
+                f"{'.'.join(map(str, fault.location))} changes nothing: with {num_train} training "
+                "pictures stages: auto trains a head alone; list train.stages to train layers"
+            )
+        )
+        default = getattr(defaults, str(section))
+        if key:
+            (name,) = map(str, key)
+            own = getattr(spec, str(section))
+            default = own.model_copy(update={name: getattr(default, name)})
+        spec = spec.model_copy(update={str(section): default})
+    return spec
 
 
 def _find_start(source: SpecSource, runs_folder: Path) -> Start:
@@ -174,7 +198,7 @@ def _fitted(source: SpecSource, start: Start) -> Spec:
     spec = source.spec
     model = spec.model.model_copy(update={"weights": start.name})
     spec = spec.model_copy(update={"model": model})
-    if start.run is None or not spec.trains_head_only:
+    if start.run is None or not spec.begins_trained:
         return spec
     run = start.run
     faults, taken = [], {}
@@ -193,6 +217,9 @@ def _fitted(source: SpecSource, start: Start) -> Spec:
     if ("model", "body") in source.given and body != spec.model.body:
         what = f"must be {body}, as in {start.name}, whose body is used, got {spec.model.body}"
         faults.append(Fault(("model", "body"), what))
+    elif body == "int8" and not isinstance(spec.train.stages, str) and not spec.trains_head_only:
+        what = f"must be auto: the body of {start.name} is int8, which stays as it is below a head"
+        faults.append(Fault(("train", "stages"), what))
     if faults:
         raise source.error(*faults)
     data = spec.data.model_copy(update=taken)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcli.commands.head_plan import HeadPlan
-from dlcli.events import Reporter, Said
+from dlcli.events import Reporter, Said, Warned
 
 if TYPE_CHECKING:
+    from dlcli.backend import Model
     from dlcli.data.dataset import Dataset
     from dlcli.machine.device import Choice, Device
     from dlcli.training.keeper import Keeper
-    from dlcli.training.trained import StageOutcome
+    from dlcli.training.refine import Material
+    from dlcli.training.trained import StageOutcome, TrainedModel
 
 FEWEST_WRONG = 2
 """With fewer val pictures wrong than this, val cannot tell what is better."""
@@ -35,25 +37,96 @@ class StagedPlan(HeadPlan):
     def train(
         self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter
     ) -> Iterator[StageOutcome]:
-        """Fits the head, and goes on with the stages below it as long as val can tell whether they
-        are better."""
-        from dlcli.data.split import VAL
-
-        saved = keeper.load()
+        """Fits the head, and goes on with the stages below it where val can tell whether they are
+        better."""
         (head,) = super().train(dataset, folder, keeper, reporter)
-        best = head.model
-        if best is None:
+        if head.model is None:
             raise ValueError("a head has a model")
-        yield head
-        probabilities, labels = best.answers(VAL)
-        num_wrong = int((probabilities.argmax(axis=1) != labels).sum())
-        if num_wrong < FEWEST_WRONG:
-            reporter.report(
-                Said(
-                    f"{num_wrong} of {len(labels)} val pictures wrong: val could not tell "
-                    "whether more training is better; the head is the result"
-                )
-            )
-            return
+        best = head.model
+        saved = keeper.load()
+        if saved is None:
+            yield head
+            if not _can_be_better(best, reporter):
+                return
         material = self._material(dataset, folder, keeper, reporter)
-        yield from self._refine(material, best, saved)
+        from dlcli.training.refine import reached, refine  # Keras runs from here on
+
+        if saved is None:
+            material = material.after(head)
+        if saved is not None:
+            for outcome in reached(material, head, saved):
+                yield outcome
+                best = outcome.model or best
+                material = material.after(outcome)
+        for stage in self.stages[len(material.earlier) :]:
+            outcome = refine(material, stage, best)
+            yield outcome
+            best = outcome.model or best
+            material = material.after(outcome)
+
+    def _material(
+        self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter
+    ) -> Material:
+        from dlcli.commands.devices import start_keras
+
+        start_keras(self.spec, self.choice)
+        from dlcli.training.refine import Material
+
+        sha256 = self._find_body(reporter).sha256
+        return Material(self._load_body(), sha256, dataset, self.spec, folder, keeper, reporter)
+
+    def _load_body(self) -> Model:
+        from dlcli.models.model import body_of, load_body, open_model
+        from dlcli.runtime.head import load_head
+
+        run = self.start.run
+        if run is None:
+            return load_body(self._backbone.name, self.spec.data.image_size, self.start.file)
+        from dlcli.artifact import HEAD
+
+        return body_of(open_model(run, load_head(run.file(HEAD))))
+
+
+def plan_stages_on(
+    head: HeadPlan, choice: Choice, reporter: Reporter, *, has_gpu: bool
+) -> StagedPlan:
+    """The plan that goes on below the head. Keras is started here only to ask it for a GPU.
+
+    Raises:
+        ResourceError: if the backend is not installed, or has no GPU where one is asked for.
+    """
+    from dlcli import backend
+    from dlcli.commands.devices import prepare_backend
+    from dlcli.machine.device import choose_precision, cpu, doubt_precision
+
+    spec = head.spec
+    if has_gpu:
+        spec = prepare_backend(spec, choice, reporter)
+        device = replace(backend.device(), precision=spec.train.precision)
+    else:
+        backend.require(choice)
+        device = cpu()
+        precision = choose_precision(spec.train.precision, device)
+        device = replace(device, backend=choice.backend, precision=precision)
+        if (doubt := doubt_precision(precision, device)) is not None:
+            reporter.report(Warned(doubt))
+        train = spec.train.model_copy(update={"precision": precision})
+        spec = spec.model_copy(update={"train": train})
+    return StagedPlan(spec, head.stages, head.summary, head.start, choice, device)
+
+
+def _can_be_better(head: TrainedModel, reporter: Reporter) -> bool:
+    """Whether the head leaves something to do that val could see."""
+    from dlcli.data.split import VAL
+
+    probabilities, labels = head.answers(VAL)
+    num_wrong = int((probabilities.argmax(axis=1) != labels).sum())
+    if num_wrong >= FEWEST_WRONG:
+        return True
+    reporter.report(
+        Said(
+            f"{num_wrong} of {len(labels)} val pictures wrong: val could not tell whether more "
+            "training is better; the head is the result"
+        )
+    )
+    return False

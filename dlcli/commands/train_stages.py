@@ -94,6 +94,7 @@ def _train(
                 result = _stand(opened, outcome.model, plan.pixel_format, facts, clock)
             if result is not None:
                 result = replace(result, stages=stages, seconds=clock.seconds())
+                keeper.rows = rows
                 write_history(opened, rows)
                 write_result(opened, result)
     if result is None:

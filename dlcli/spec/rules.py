@@ -14,6 +14,7 @@ from dlcli.spec.layers import LayerNode, Network, Node, parse_augment, parse_lay
 from dlcli.spec.optimizers import check_optimizer
 from dlcli.spec.schema import Spec
 from dlcli.spec.shapes import check_shapes
+from dlcli.spec.stage_rules import check_stages
 
 LAYERS: Location = ("model", "layers")
 _NEEDS_TRAINING = (
@@ -29,10 +30,7 @@ _NEEDS_TRAINING = (
     ("train", "early_stopping"),
     ("train", "ema"),
 )
-_NOT_YET: tuple[Location, ...] = (
-    ("train", "stages"),
-    ("train", "max_time"),
-)
+_NOT_YET: tuple[Location, ...] = (("train", "max_time"),)
 
 
 def check_rules(
@@ -57,6 +55,7 @@ def check_rules(
     yield from check_optimizer(spec.train.optimizer, ("train", "optimizer"))
     yield from _not_yet(spec)
     if sure_of_model:
+        yield from check_stages(spec)
         yield from _without_effect(spec, given)
 
 
@@ -133,31 +132,46 @@ def _not_yet(spec: Spec) -> Iterator[Fault]:
 
 def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     if spec.trains_head_only:
-        yield from _idle_beside_a_head(spec)
+        yield from idle_beside_a_head(spec)
     elif spec.model.layers is not None and ("model", "dropout") in given:
         what = "belongs to a backbone: among layers write - dropout: 0.2 where it is to be"
         yield Fault(("model", "dropout"), what)
-    if spec.model.body == "int8" and not spec.trains_head_only:
+    elif spec.begins_trained and _differs(spec, ("train", "early_stopping")):
+        what = (
+            "has no effect where a trained body is trained further: val chooses on the way from "
+            "the weights before a stage to those after it; set the stage's epochs"
+        )
+        yield Fault(("train", "early_stopping"), what)
+    if spec.model.body == "int8":
+        yield from _beside_int8(spec, given)
+
+
+def _beside_int8(spec: Spec, given: set[Location]) -> Iterator[Fault]:
+    if not spec.trains_head_only:
         what = (
             "must be float32 where layers are trained: an int8 body stays as it is, below a head "
             "(a backbone with weights: imagenet or a file)"
         )
         yield Fault(("model", "body"), what)
+    elif ("train", "effort") in given and spec.train.effort != "quick":
+        what = f"{spec.train.effort} trains layers, and an int8 body stays as it is: use quick"
+        yield Fault(("train", "effort"), what)
 
 
-def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
-    """A head on frozen features is fitted to convergence: it knows no epochs and no dropout."""
+def idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
+    """The settings that do nothing for a head on frozen features, which is fitted to convergence:
+    it knows no epochs and no dropout."""
     for location in _NEEDS_TRAINING:
         if _differs(spec, location):
             what = (
                 "has no effect where only a head is trained, which is fitted to convergence; "
-                "it has with model.layers or model.weights: random"
+                "it has where layers are: see train.stages"
             )
             yield Fault(location, what)
     if spec.train.precision not in ("auto", "float32"):
         what = (
-            "has no effect where only a head is trained: leave it auto; it has with model.layers "
-            "or model.weights: random"
+            "has no effect where only a head is trained: leave it auto; it has where layers are: "
+            "see train.stages"
         )
         yield Fault(("train", "precision"), what)
     if isinstance(spec.augment, list):
@@ -166,12 +180,6 @@ def _idle_beside_a_head(spec: Spec) -> Iterator[Fault]:
             "images where they help)"
         )
         yield Fault(("augment",), what)
-    if spec.train.effort != "quick":
-        what = (
-            f"{spec.train.effort} trains layers of a trained backbone, which this version cannot "
-            "do yet: use quick, or model.weights: random to train all of them from nothing"
-        )
-        yield Fault(("train", "effort"), what)
 
 
 def _differs(spec: Spec, location: Location) -> bool:

@@ -6,8 +6,9 @@ two lies a network that is right more often than both (WiSE-FT, Wortsman 2022), 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ _START = "start"
 @dataclass(frozen=True)
 class Material:
     """What all stages share: `body` is a keras.Model with trained weights, `body_sha256` says
-    which; `folder` takes what is made on the way."""
+    which; `folder` takes what is made on the way; `earlier` is what the stages before came to."""
 
     body: Model
     body_sha256: str
@@ -56,11 +57,21 @@ class Material:
     folder: Path
     keeper: Keeper
     reporter: Reporter
+    earlier: tuple[StageOutcome, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """Of the stage that is next, counted from 0, the head."""
+        return len(self.earlier)
+
+    def after(self, outcome: StageOutcome) -> Material:
+        """When one more stage is over."""
+        return replace(self, earlier=(*self.earlier, outcome))
 
 
-def refine(material: Material, stage: Stage, number: int, best: TrainedModel) -> StageOutcome:
-    """Trains the layers of stage `number`, beginning with what stands; goes on where the keeper
-    has saved something of this stage.
+def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome:
+    """Trains the layers of a stage, beginning with what stands; goes on where the keeper has saved
+    something of this stage.
 
     Raises:
         SpecError: if the loss is no longer a number in the first epoch.
@@ -70,30 +81,75 @@ def refine(material: Material, stage: Stage, number: int, best: TrainedModel) ->
     """
     freeze_normalization(material.body)
     network = _with_head(material, best.head)
-    trained = _part(material.body, network, stage)
-    saved = _saved(material.keeper, number)
+    part = _part(material.body, network, stage)
+    saved = _saved(material)
     if saved is not None:
         network.model.set_weights(saved.group(_START))
     before = network.model.get_weights()
-    history = _fit(material, trained, stage, number, saved, before)
+    history = _fit(material, part, stage, saved, before)
     after = network.model.get_weights()
-    val = _sources(material, trained, stage, stage.batch_size or 1)[1]
+    _, val = _sources(material, part, stage, stage.batch_size or 1)
     labels = material.dataset.labels(material.dataset.rows(VAL))
-    share, loss = _best_share(network, trained, val, labels, before, after)
+    share, loss = _best_share(network, part.trained, val, labels, before, after)
     was = mean_log_loss(*best.answers(VAL)) or 0.0
     is_better = loss < was
     what = f"val log loss {loss:.3f} at {share:g} of the way, {was:.3f} before"
     verdict = "kept" if is_better else "not kept"
     material.reporter.report(Said(f"{stage.name}: {what}: {verdict}"))
-    parameters = sum(int(np.prod(weight.shape)) for weight in trained.trainable_weights)
+    parameters = sum(int(np.prod(weight.shape)) for weight in part.trained.trainable_weights)
     if not is_better:
         network.model.set_weights(before)
         return StageOutcome(stage.name, history, None, parameters)
     network.model.set_weights(_between(before, after, share))
-    folder = material.folder / f"stage-{number}"
-    folder.mkdir()
-    model = finish_network(network, material.dataset, history, folder, material.reporter)
+    model = _finished(material, network, history)
     return StageOutcome(stage.name, history, model, parameters)
+
+
+def reached(material: Material, head: StageOutcome, saved: Checkpoint) -> Iterator[StageOutcome]:
+    """What the stages before the one that was stopped had come to; of those that were kept only
+    the last has its model, which is made again from the weights that were saved. `head` is the
+    outcome of the first stage, fitted again."""
+    stages = [_stage_of(facts) for facts in saved.facts["earlier"]]
+    kept = [number for number, (_, is_kept) in enumerate(stages) if is_kept]
+    for number, (outcome, _) in enumerate(stages):
+        if number != kept[-1]:
+            yield outcome
+        elif number == 0:
+            yield head
+        else:
+            freeze_normalization(material.body)
+            network = _with_head(material, _model_of(head).head)
+            network.model.set_weights(saved.group(_START))
+            yield replace(outcome, model=_finished(material, network, outcome.history))
+
+
+def _model_of(outcome: StageOutcome) -> TrainedModel:
+    if outcome.model is None:
+        raise ValueError("this stage has no model")
+    return outcome.model
+
+
+def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
+    return {
+        "name": outcome.name,
+        "history": [asdict(row) for row in outcome.history],
+        "trainable_parameters": outcome.trainable_parameters,
+        "is_kept": outcome.model is not None,
+    }
+
+
+def _stage_of(facts: dict[str, Any]) -> tuple[StageOutcome, bool]:
+    """A stage without its model, and whether it was kept."""
+    history = tuple(HistoryRow(**row) for row in facts["history"])
+    outcome = StageOutcome(facts["name"], history, None, facts["trainable_parameters"])
+    return outcome, facts["is_kept"]
+
+
+def _finished(
+    material: Material, network: BuiltNetwork, history: tuple[HistoryRow, ...]
+) -> TrainedModel:
+    folder = Path(tempfile.mkdtemp(prefix="stage-", dir=material.folder))
+    return finish_network(network, material.dataset, history, folder, material.reporter)
 
 
 def _with_head(material: Material, head: Head) -> BuiltNetwork:
@@ -107,23 +163,33 @@ def _with_head(material: Material, head: Head) -> BuiltNetwork:
     return BuiltNetwork(model, material.body, classifier, ())
 
 
-def _part(body: Model, network: BuiltNetwork, stage: Stage) -> Model:
-    """The layers of a stage: what enters the lowest of them -> probabilities."""
-    if stage.trainable == ALL:
-        return network.model
-    return keras.Model(entry_of_last(body, int(stage.trainable)), network.model.output)
+@dataclass(frozen=True)
+class _Part:
+    """The layers of a stage: `trained` takes what `below` gives, which stays as it is; without it
+    pixels."""
+
+    trained: Model
+    below: Model | None
 
 
-def _saved(keeper: Keeper, number: int) -> Checkpoint | None:
-    saved = keeper.load()
-    return saved if saved is not None and saved.facts.get("stage") == number else None
+def _part(body: Model, network: BuiltNetwork, stage: Stage) -> _Part:
+    entry = body.input if stage.trainable == ALL else entry_of_last(body, int(stage.trainable))
+    if entry is body.input:
+        return _Part(network.model, None)
+    return _Part(keras.Model(entry, network.model.output), keras.Model(body.input, entry))
+
+
+def _saved(material: Material) -> Checkpoint | None:
+    """What was saved of the stage that is next."""
+    saved = material.keeper.load()
+    is_same = saved is not None and len(saved.facts["earlier"]) == material.number
+    return saved if is_same else None
 
 
 def _fit(
     material: Material,
-    trained: Model,
+    part: _Part,
     stage: Stage,
-    number: int,
     saved: Checkpoint | None,
     before: list[NDArray[Any]],
 ) -> tuple[HistoryRow, ...]:
@@ -131,15 +197,15 @@ def _fit(
     weights = class_weights_of(
         train_spec.class_weights, dataset.class_names, dataset.labels(dataset.rows(TRAIN))
     )
-    is_whole = stage.trainable == ALL
-    layers = augmentation_layers(material.spec.augment) if is_whole else []
+    layers = [] if part.below else augmentation_layers(material.spec.augment)
     keeper.arrays = grouped(_START, before)
+    earlier = [_facts_of(outcome) for outcome in material.earlier]
 
     def fit(batch_size: int) -> tuple[HistoryRow, ...]:
-        keeper.facts = {"stage": number, "batch_size": batch_size}
+        keeper.facts = {"earlier": earlier, "batch_size": batch_size}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
-        train, val = _sources(material, trained, stage, batch_size)
-        with in_precision(trained, train_spec.precision) as model:
+        train, val = _sources(material, part, stage, batch_size)
+        with in_precision(part.trained, train_spec.precision) as model:
             return fit_model(
                 model,
                 layers,
@@ -155,19 +221,18 @@ def _fit(
             )
 
     batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1
-    return with_batches_that_fit(fit, batch_size, trained, material.reporter)
+    return with_batches_that_fit(fit, batch_size, part.trained, material.reporter)
 
 
 def _sources(
-    material: Material, trained: Model, stage: Stage, batch_size: int
+    material: Material, part: _Part, stage: Stage, batch_size: int
 ) -> tuple[BatchSource, BatchSource]:
     """Train and val as the trained layers see them: pixels, or activations that are kept."""
     dataset = material.dataset
-    if trained.input is material.body.input:
+    if part.below is None:
         train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
         return train, val
-    below = keras.Model(material.body.input, trained.input)
-    spec = material.spec
+    below, spec = part.below, material.spec
     augment = tuple(spec.augment) if isinstance(spec.augment, list) else ()
     views = Views(stage.views or 1, augment, spec.train.seed)
     num_images = dataset.num_images()["train"]

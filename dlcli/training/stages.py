@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dlcli.spec.schema import Spec, StageSpec
+from dlcli.spec.schema import Spec, StageSpec, TrainSpec
 
 SMALL_PIXELS = 64
 """Pictures up to this size are trained in larger batches, and moved rather than turned."""
@@ -66,7 +66,7 @@ def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False) -> Spec:
     pictures are trained on, as the listing tells."""
     train = spec.train
     if spec.trains_head_only:
-        return spec
+        return spec.model_copy(update={"train": train.model_copy(update={"effort": "quick"})})
     stages = train.stages
     if isinstance(stages, str):
         stages = _auto_stages(spec, num_train, has_gpu=has_gpu)
@@ -76,7 +76,7 @@ def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False) -> Spec:
         return spec
     changed: dict[str, Any] = {}
     if train.batch_size == "auto":
-        changed["batch_size"] = _auto_batch_size(spec.data.image_size, num_train)
+        changed["batch_size"] = _auto_batch_size(spec, num_train)
     if train.learning_rate == "auto" and not spec.begins_trained:
         changed["learning_rate"] = _LEARNING_RATE
     augment = spec.augment
@@ -94,11 +94,12 @@ def _auto_stages(spec: Spec, num_train: int, *, has_gpu: bool) -> list[StageSpec
         return [StageSpec(trainable=ALL, epochs=spec.train.epochs)]
     if num_train < FEWEST_FOR_BLOCKS:
         return [head]
-    last = StageSpec(trainable={"last": _LAST_BLOCKS}, epochs=_EPOCHS)
+    epochs = spec.train.epochs if spec.train.epochs != TrainSpec().epochs else _EPOCHS
+    last = StageSpec(trainable={"last": _LAST_BLOCKS}, epochs=epochs)
     if spec.train.effort == "best":
         last = last.model_copy(update={"views": _MANY_VIEWS})
-        return [head, last, StageSpec(trainable=ALL, epochs=_EPOCHS)]
-    return [head, StageSpec(trainable=ALL, epochs=_EPOCHS) if has_gpu else last]
+        return [head, last, StageSpec(trainable=ALL, epochs=epochs)]
+    return [head, StageSpec(trainable=ALL, epochs=epochs) if has_gpu else last]
 
 
 def _resolved(stage: StageSpec, spec: Spec) -> StageSpec:
@@ -112,11 +113,11 @@ def _resolved(stage: StageSpec, spec: Spec) -> StageSpec:
     return stage.model_copy(update={"learning_rate": rate})
 
 
-def _auto_batch_size(image_size: tuple[int, int], num_train: int) -> int:
-    """Smaller for a small set, so that an epoch holds enough steps."""
-    largest = _LARGE_BATCH_SIZE if max(image_size) <= SMALL_PIXELS else _BATCH_SIZE
-    size = largest
-    while size > 8 and num_train / size < _FEWEST_BATCHES:
+def _auto_batch_size(spec: Spec, num_train: int) -> int:
+    """Smaller for a small set where all has to be learned, so that an epoch holds enough steps."""
+    is_small = max(spec.data.image_size) <= SMALL_PIXELS
+    size = _LARGE_BATCH_SIZE if is_small else _BATCH_SIZE
+    while size > 8 and num_train / size < _FEWEST_BATCHES and not spec.begins_trained:
         size //= 2
     return size
 
