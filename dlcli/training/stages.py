@@ -65,9 +65,10 @@ def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False) -> Spec:
     """The spec with what `auto` stands for written out, where layers are trained; `num_train`
     pictures are trained on, as the listing tells."""
     train = spec.train
-    if spec.trains_head_only:
-        return spec.model_copy(update={"train": train.model_copy(update={"effort": "quick"})})
     stages = train.stages
+    if spec.trains_head_only:
+        effort = {"effort": "quick"} if isinstance(stages, str) else {}
+        return spec.model_copy(update={"train": train.model_copy(update=effort)})
     if isinstance(stages, str):
         stages = _auto_stages(spec, num_train, has_gpu=has_gpu)
     train = train.model_copy(update={"stages": [_resolved(one, spec) for one in stages]})

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from dlcli.artifact import ModelFacts, write_artifact
-from dlcli.commands.plan import HeadPlan, NetworkPlan, Plan, make_plan
+from dlcli.commands.head_plan import HeadPlan
+from dlcli.commands.network_plan import NetworkPlan
+from dlcli.commands.plan import Plan, make_plan
 from dlcli.data.pixels import PixelFormat
 from dlcli.errors import DataError, DlcliError, SpecError, UsageError
 from dlcli.events import Event, Said, Warned

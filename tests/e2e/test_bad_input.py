@@ -124,12 +124,6 @@ def test_all_faults_of_a_spec_at_once(tmp_path: Path, dlcli: Command) -> None:
     assert "2 faults" in done.stderr
 
 
-@pytest.mark.parametrize("effort", ["balanced", "best"])
-def test_an_effort_of_a_later_version(effort: str, animals: Path, dlcli: Command) -> None:
-    done = dlcli("train", animals, "--effort", effort)
-    one_sentence(done, 3, f"--set train.effort={effort}", "this version cannot", "use quick")
-
-
 def test_no_run_yet(tmp_path: Path, dlcli: Command) -> None:
     done = dlcli("predict", "cat.jpg", "--runs-dir", tmp_path)
     one_sentence(done, 2, "no finished run", "dlcli train FOLDER", "--run imagenet")

@@ -70,7 +70,9 @@ def test_what_a_head_alone_does_not_know_is_refused_and_with_all_layers_taken(
     key: str, value: Any
 ) -> None:
     section, name = key.split(".")
-    (place,) = faults({section: {name: value}})
+    quick: dict[str, Any] = {"train": {"effort": "quick"}}
+    quick.setdefault(section, {})[name] = value
+    (place,) = faults(quick)
     assert place == key
     values = {"model": dict(RANDOM)}
     values.setdefault(section, {})[name] = value
@@ -84,8 +86,10 @@ def test_a_body_that_is_trained_is_float32(model: dict[str, Any]) -> None:
     assert place[1].startswith("must be float32 where layers are trained")
 
 
-def test_a_list_of_augmentations_is_for_all_layers_at_once() -> None:
-    assert list(faults({"augment": ["random_flip"]})) == ["augment"]
+def test_a_list_of_augmentations_is_for_layers_that_are_trained() -> None:
+    flips: dict[str, Any] = {"augment": ["random_flip"]}
+    assert list(faults({**flips, "train": {"effort": "quick"}})) == ["augment"]
+    assert faults(flips) == {}
 
 
 def test_the_head_of_ones_own_must_give_probabilities() -> None:
@@ -109,7 +113,9 @@ def test_the_channels_follow_the_color() -> None:
 
 
 def test_nothing_is_said_that_a_fault_elsewhere_might_explain() -> None:
-    spec = Spec.model_validate({"train": {"epochs": 3}, "augment": ["random_flop"]})
+    spec = Spec.model_validate(
+        {"train": {"epochs": 3, "effort": "quick"}, "augment": ["random_flop"]}
+    )
     given: set[Location] = {("train", "epochs"), ("augment",)}
     everything = [fault.location for fault in check_rules(spec, given)]
     assert everything == [("augment", 0), ("train", "epochs"), ("augment",)]

@@ -37,7 +37,7 @@ DEFAULTS = {
     },
     "augment": "auto",
     "train": {
-        "effort": "quick",
+        "effort": "balanced",
         "stages": "auto",
         "epochs": 30,
         "batch_size": "auto",
@@ -178,7 +178,7 @@ def test_what_train_does_not_take(given: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "head_only"),
+    ("model", "begins_trained"),
     [
         ({}, True),
         ({"weights": "a-run"}, True),
@@ -186,10 +186,28 @@ def test_what_train_does_not_take(given: dict[str, Any]) -> None:
         ({"layers": ["flatten"]}, False),
     ],
 )
-def test_a_backbone_that_begins_trained_is_left_as_it_is(
-    model: dict[str, Any], head_only: bool
+def test_a_backbone_begins_trained_where_its_weights_are(
+    model: dict[str, Any], begins_trained: bool
 ) -> None:
-    assert Spec(model=ModelSpec.model_validate(model)).trains_head_only is head_only
+    assert Spec(model=ModelSpec.model_validate(model)).begins_trained is begins_trained
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "head_only"),
+    [
+        ({}, {"effort": "quick"}, True),
+        ({}, {}, False),
+        ({"weights": "random"}, {"effort": "quick"}, False),
+        ({"body": "int8"}, {}, True),
+        ({}, {"stages": [{"trainable": "head"}]}, True),
+        ({}, {"effort": "quick", "stages": [{"trainable": {"last": 1}}]}, False),
+    ],
+)
+def test_a_body_surely_stays_as_it_is_where_nothing_asks_for_more(
+    model: dict[str, Any], train: dict[str, Any], head_only: bool
+) -> None:
+    spec = Spec(model=ModelSpec.model_validate(model), train=TrainSpec.model_validate(train))
+    assert spec.trains_head_only is head_only
 
 
 def test_a_spec_cannot_be_changed() -> None:

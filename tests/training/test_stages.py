@@ -7,7 +7,7 @@ import pytest
 from dlcli.spec.loader import load_spec
 from dlcli.spec.rules import check_rules
 from dlcli.spec.schema import Spec
-from dlcli.training.stages import Stage, describe_plan, plan_stages, resolve_spec
+from dlcli.training.stages import FEWEST_FOR_BLOCKS, Stage, describe_plan, plan_stages, resolve_spec
 
 FROM_NOTHING = ("model.weights=random",)
 
@@ -16,10 +16,61 @@ def resolved(*settings: str, num_train: int = 10_000) -> Spec:
     return resolve_spec(load_spec(None, (*FROM_NOTHING, *settings)), num_train)
 
 
-def test_a_trained_backbone_gets_a_head_alone() -> None:
-    spec = resolve_spec(Spec(), 100)
-    assert spec == Spec()
+def resolved_below_a_head(*settings: str) -> Spec:
+    return resolve_spec(load_spec(None, settings), 10_000)
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_train"),
+    [
+        (("train.effort=quick",), 10_000),
+        (("model.body=int8",), 10_000),
+        (("train.stages=[{trainable: head}]",), 10_000),
+        ((), FEWEST_FOR_BLOCKS - 1),
+        (("train.effort=best",), FEWEST_FOR_BLOCKS - 1),
+    ],
+)
+def test_a_trained_backbone_gets_a_head_alone(settings: tuple[str, ...], num_train: int) -> None:
+    spec = resolve_spec(load_spec(None, settings), num_train)
     assert plan_stages(spec) == (Stage("head", "head"),)
+    assert resolve_spec(spec, 10_000) == spec  # what is written repeats the run
+    assert not list(check_rules(spec, {("train", "effort"), ("train", "stages")}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_gpu", "names"),
+    [
+        ((), False, ["head", "last 3 blocks"]),
+        ((), True, ["head", "all layers"]),
+        (("train.effort=best",), False, ["head", "last 3 blocks", "all layers"]),
+        (("train.stages=[{trainable: {last: 1}}]",), False, ["head", "last block"]),
+        (("train.stages=[{trainable: all}]",), True, ["head", "all layers"]),
+    ],
+)
+def test_layers_below_a_trained_head(
+    settings: tuple[str, ...], has_gpu: bool, names: list[str]
+) -> None:
+    spec = resolve_spec(load_spec(None, settings), FEWEST_FOR_BLOCKS, has_gpu=has_gpu)
+    stages = plan_stages(spec)
+    assert [stage.name for stage in stages] == names
+    assert all(stage.epochs and stage.learning_rate and stage.batch_size for stage in stages[1:])
+    assert plan_stages(resolve_spec(spec, 10**6, has_gpu=not has_gpu)) == stages
+    assert not list(check_rules(spec, {("train", "effort"), ("train", "stages")}))
+
+
+def test_more_is_spent_the_more_effort_is_asked_for() -> None:
+    balanced, best = (
+        plan_stages(resolved_below_a_head(f"train.effort={effort}"))[1]
+        for effort in ("balanced", "best")
+    )
+    assert (balanced.views or 0) < (best.views or 0)
+
+
+def test_the_epochs_and_the_rate_that_are_given_are_those_of_every_stage() -> None:
+    spec = resolved_below_a_head("train.epochs=3", "train.learning_rate=0.002", "train.effort=best")
+    assert [(stage.epochs, stage.learning_rate) for stage in plan_stages(spec)[1:]] == 2 * [
+        (3, 0.002)
+    ]
 
 
 @pytest.mark.parametrize("effort", ["quick", "balanced", "best"])

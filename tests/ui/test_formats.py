@@ -15,9 +15,10 @@ from dlcli import __version__
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.export import ExportResult, Parity
+from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.init import InitResult
 from dlcli.commands.models import BackboneFacts
-from dlcli.commands.plan import HeadPlan, Start
+from dlcli.commands.plan import Start
 from dlcli.commands.predict import PredictionRecord, RankedClass
 from dlcli.commands.train import DryRunResult
 from dlcli.commands.train_result import StageResult, TrainResult
@@ -362,7 +363,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
         "num_images": numbers,
         "classes": ["a", "b"],
         "plan": {
-            "effort": "quick",
+            "effort": "balanced",
             "stages": [
                 {
                     "name": "all layers",
@@ -370,6 +371,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
                     "epochs": 4,
                     "batch_size": 8,
                     "learning_rate": 1e-3,
+                    "views": None,
                 }
             ],
         },

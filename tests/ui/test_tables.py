@@ -11,8 +11,9 @@ import pytest
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.export import ExportResult, Parity
+from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.models import BackboneFacts
-from dlcli.commands.plan import HeadPlan, Start
+from dlcli.commands.plan import Start
 from dlcli.commands.train import DryRunResult
 from dlcli.commands.train_result import StageResult, TrainResult
 from dlcli.events import ModelShown
