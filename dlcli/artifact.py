@@ -17,6 +17,7 @@ from dlcli.errors import DataError
 FORMAT_VERSION = 1
 MODEL_JSON, BODY, HEAD, TYPICALITY = "model.json", "body.tflite", "head.npz", "typicality.npz"
 NETWORK, KERAS_BODY = "model.keras", "body.keras"
+AVERAGE, LAYOUT = "average", "layout"
 """The whole network, where Keras trained any of it; a network that begins with the body, where
 the body is neither that nor a backbone with its ImageNet weights."""
 
@@ -28,13 +29,14 @@ _RESTORE = "Train again, or take the run from a backup."
 class ModelFacts:
     """What a network is made of; `trainable_parameters` are those its training changed.
     `backbone` is None for a list of layers; `body` is what body.tflite counts in, float32 or
-    int8."""
+    int8; `pooling` is what its features are: `average`, or `layout` with those of a grid."""
 
     backbone: str | None
     weights: str
     parameters: int
     trainable_parameters: int
     body: str = "float32"
+    pooling: str = AVERAGE
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dlcli.artifact import ModelFacts
     from dlcli.data.dataset import Dataset
     from dlcli.machine.device import Device
     from dlcli.models.bodies import KeptBody
     from dlcli.models.registry import Backbone
     from dlcli.spec.schema import Spec
     from dlcli.training.keeper import Keeper
-    from dlcli.training.trained import StageOutcome
+    from dlcli.training.trained import StageOutcome, TrainedModel
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,56 @@ class HeadPlan(Plan):
         keeper: Keeper,  # noqa: ARG002
         reporter: Reporter,
     ) -> Iterator[StageOutcome]:
-        """Runs the body once over every picture and fits the head."""
+        """Runs the body once over every picture and fits the head; where that leaves room once
+        more, with the features of a grid."""
+        from dlcli.artifact import AVERAGE, LAYOUT
+        from dlcli.training.quick import MIRROR_BELOW
+
+        pooling = self.spec.model.pooling
+        if pooling != "auto":
+            yield self._head(dataset, pooling, reporter)
+            return
+        first = self._head(dataset, AVERAGE, reporter)
+        yield first
+        if self._may_have_layout and first.best.val_accuracy < MIRROR_BELOW:
+            second = self._head(dataset, LAYOUT, reporter)
+            is_better = second.best.val_loss < first.best.val_loss
+            yield second if is_better else replace(second, model=None)
+
+    @property
+    def _may_have_layout(self) -> bool:
+        """An earlier run's body is taken as it is; an int8 one would be quantised once more."""
+        return self.start.run is None and self.spec.model.body == "float32"
+
+    def _head(self, dataset: Dataset, pooling: str, reporter: Reporter) -> StageOutcome:
         from dlcli.training.quick import train_head
+        from dlcli.training.stages import mirrors
         from dlcli.training.trained import StageOutcome
 
         trained = train_head(
             dataset,
-            self._find_body(reporter, self._calibration(dataset)),
+            self._find_body(reporter, self._calibration(dataset), pooling),
             reporter,
-            mirror=self.spec.augment == "auto",
+            mirror=mirrors(self.spec),
             seed=self.spec.train.seed,
             class_weights=self.spec.train.class_weights,
+            pooling=pooling,
         )
-        yield StageOutcome(
-            self.stages[0].name, trained.history, trained, self.facts.trainable_parameters
-        )
+        name = trained.history[0].stage
+        return StageOutcome(name, trained.history, trained, trained.head.size)
+
+    def facts_of(self, outcome: StageOutcome, model: TrainedModel) -> ModelFacts:
+        """As they were planned, with the head that was found to be best."""
+        planned = self.facts
+        body = planned.parameters - planned.trainable_parameters
+        facts = super().facts_of(outcome, model)
+        return replace(facts, parameters=body + model.head.size)
 
     def _find_body(
-        self, reporter: Reporter, calibration: NDArray[np.uint8] | None = None
+        self,
+        reporter: Reporter,
+        calibration: NDArray[np.uint8] | None = None,
+        pooling: str = "average",
     ) -> KeptBody:
         from dlcli.artifact import BODY
         from dlcli.models.bodies import KeptBody, find_body
@@ -86,7 +119,8 @@ class HeadPlan(Plan):
             run = self.start.run
             return KeptBody(run.file(BODY), run.sha256s[BODY], run.keras_file)
         size = self.spec.data.image_size
-        return find_body(self._backbone, size, reporter, self.start.file, calibration)
+        file = self.start.file
+        return find_body(self._backbone, size, reporter, file, calibration, pooling=pooling)
 
     def _calibration(self, dataset: Dataset) -> NDArray[np.uint8] | None:
         from dlcli.models.bodies import num_calibrated

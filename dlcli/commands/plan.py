@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dlcli.spec.schema import Spec
     from dlcli.training.keeper import Keeper
     from dlcli.training.stages import Stage
-    from dlcli.training.trained import StageOutcome
+    from dlcli.training.trained import StageOutcome, TrainedModel
 
 IMAGENET, RANDOM = "imagenet", "random"
 
@@ -62,6 +62,11 @@ class Plan(ABC):
             summary.trainable_parameters,
             self.spec.model.body,
         )
+
+    def facts_of(self, outcome: StageOutcome, model: TrainedModel) -> ModelFacts:
+        """What `model`, which a stage came to, is made of."""
+        trained = outcome.trainable_parameters
+        return replace(self.facts, trainable_parameters=trained, pooling=model.pooling)
 
     @property
     @abstractmethod

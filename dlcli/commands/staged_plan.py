@@ -39,33 +39,38 @@ class StagedPlan(HeadPlan):
     ) -> Iterator[StageOutcome]:
         """Fits the head, and goes on with the stages below it where val can tell whether they are
         better."""
-        (head,) = super().train(dataset, folder, keeper, reporter)
-        if head.model is None:
-            raise ValueError("a head has a model")
-        best = head.model
         saved = keeper.load()
-        if saved is None:
-            yield head
-            if not _can_be_better(best, reporter):
-                return
-        material = self._material(dataset, folder, keeper, reporter)
+        below = saved.facts["earlier"] if saved else []
+        is_surpassed = any(stage["is_kept"] for stage in below)
+        best: TrainedModel | None = None
+        for outcome in super().train(dataset, folder, keeper, reporter):
+            best = outcome.model or best
+            # Where a better one stands already, a head does not take its place.
+            yield replace(outcome, model=None) if is_surpassed else outcome
+        if best is None:
+            raise ValueError("a head has a model")
+        if saved is None and not _can_be_better(best, reporter):
+            return
+        material = self._material(dataset, folder, keeper, reporter, best.pooling)
         from dlcli.training.refine import reached, refine  # Keras runs from here on
 
-        if saved is None:
-            material = material.after(head)
-        if saved is not None:
-            for outcome in reached(material, head, saved):
-                yield outcome
-                best = outcome.model or best
-                material = material.after(outcome)
-        for stage in self.stages[len(material.earlier) :]:
+        for outcome in reached(material, best, saved) if saved else ():
+            yield outcome
+            best = outcome.model or best
+            material = material.after(outcome)
+        for stage in self.stages[1 + material.number :]:
             outcome = refine(material, stage, best)
             yield outcome
             best = outcome.model or best
             material = material.after(outcome)
 
     def _material(
-        self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter
+        self,
+        dataset: Dataset,
+        folder: Path,
+        keeper: Keeper,
+        reporter: Reporter,
+        pooling: str,
     ) -> Material:
         from dlcli.commands.devices import start_keras
 
@@ -73,15 +78,17 @@ class StagedPlan(HeadPlan):
         from dlcli.training.refine import Material
 
         sha256 = self._find_body(reporter).sha256
-        return Material(self._load_body(), sha256, dataset, self.spec, folder, keeper, reporter)
+        body = self._load_body(pooling)
+        return Material(body, sha256, dataset, self.spec, folder, keeper, reporter)
 
-    def _load_body(self) -> Model:
+    def _load_body(self, pooling: str) -> Model:
         from dlcli.models.model import body_of, load_body, open_model
         from dlcli.runtime.head import load_head
 
         run = self.start.run
         if run is None:
-            return load_body(self._backbone.name, self.spec.data.image_size, self.start.file)
+            name, size = self._backbone.name, self.spec.data.image_size
+            return load_body(name, size, self.start.file, pooling=pooling)
         from dlcli.artifact import HEAD
 
         return body_of(open_model(run, load_head(run.file(HEAD))))

@@ -90,11 +90,11 @@ def _train(
                 rows += _not_kept(outcome.history)
             else:
                 rows = (*_not_kept(rows), *outcome.history)
-                facts = replace(plan.facts, trainable_parameters=outcome.trainable_parameters)
+                facts = plan.facts_of(outcome, outcome.model)
                 result = _stand(opened, outcome.model, plan.pixel_format, facts, clock)
+            keeper.rows = rows
             if result is not None:
                 result = replace(result, stages=stages, seconds=clock.seconds())
-                keeper.rows = rows
                 write_history(opened, rows)
                 write_result(opened, result)
     if result is None:
@@ -115,8 +115,8 @@ def _stage_result(
     outcome: StageOutcome, clock: Clock, before: Sequence[StageResult]
 ) -> StageResult:
     seconds = clock.phases["train"] - sum(stage.seconds for stage in before)
-    best = next(row for row in outcome.history if row.kept)
-    return StageResult(outcome.name, len(outcome.history), round(seconds, 3), best.val_accuracy)
+    accuracy = outcome.model.val_accuracy if outcome.model else outcome.best.val_accuracy
+    return StageResult(outcome.name, len(outcome.history), round(seconds, 3), accuracy)
 
 
 def _not_kept(rows: Sequence[HistoryRow]) -> tuple[HistoryRow, ...]:

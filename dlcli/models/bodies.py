@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlcli import cache
-from dlcli.artifact import KERAS_BODY, sha256_of
+from dlcli.artifact import AVERAGE, KERAS_BODY, LAYOUT, sha256_of
 from dlcli.errors import DataError, DlcliError, ResourceError, UsageError
 from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.downloads import imagenet_weights
@@ -39,11 +39,13 @@ _SLOW = 10_000_000
 @dataclass(frozen=True)
 class KeptBody:
     """A converted body; `keras_path` is a network in Keras' format that begins with it, where it
-    is not a backbone with its ImageNet weights."""
+    is not a backbone with its ImageNet weights. `parts` are how many of its features are of one
+    kind, where there are several."""
 
     path: Path
     sha256: str
     keras_path: Path | None = None
+    parts: tuple[int, ...] = ()
 
 
 def find_body(
@@ -52,11 +54,14 @@ def find_body(
     reporter: Reporter,
     weights: Path | None = None,
     calibration: NDArray[np.uint8] | None = None,
+    *,
+    pooling: str = AVERAGE,
 ) -> KeptBody:
     """The body of a backbone for pictures of `image_size`, converted where it is not kept.
 
     Its weights are those of the file `weights`; without it those of ImageNet, fetched if need be.
-    With `calibration` pictures, uint8 (N, H, W, C), it is quantised to int8 by their ranges.
+    With `calibration` pictures, uint8 (N, H, W, C), it is quantised to int8 by their ranges. With
+    the pooling `layout` it gives more features: see `with_layout`.
 
     Raises:
         ResourceError: if its weights are neither here nor to be had, or the conversion fails.
@@ -75,14 +80,20 @@ def find_body(
     if calibration is not None:
         pixels = hashlib.sha256(calibration.tobytes()).hexdigest()
         parts |= {"calibration": pixels, "quantiser": QUANTISER_VERSION}
+    if pooling != AVERAGE:
+        parts["pooling"] = pooling
+    order = _Order(backbone, image_size, weights, calibration, pooling)
     entry = cache.keep(
         cache.BODIES if calibration is None else cache.INT8_BODIES,
         cache.key_of(**parts),
-        lambda building: _convert(backbone, image_size, building, reporter, weights, calibration),
+        lambda building: _convert(order, building, reporter),
         lambda kept: sha256_of(kept / BODY) == _read_facts(kept)["sha256"],
     )
     keras_path = None if weights is None else entry / KERAS_BODY
-    return KeptBody(entry / BODY, _read_facts(entry)["sha256"], keras_path)
+    facts = _read_facts(entry)
+    num_more = facts["num_features"] - backbone.num_features
+    kinds = (backbone.num_features, num_more) if num_more else ()
+    return KeptBody(entry / BODY, facts["sha256"], keras_path, kinds)
 
 
 def _sha256_of(weights: Path) -> str:
@@ -102,17 +113,23 @@ def _read_facts(entry: Path) -> dict[str, Any]:
     return dict(json.loads((entry / FACTS).read_text(encoding="ascii")))
 
 
-def _convert(
-    backbone: Backbone,
-    image_size: tuple[int, int],
-    target: Path,
-    reporter: Reporter,
-    weights: Path | None,
-    calibration: NDArray[np.uint8] | None,
-) -> None:
+@dataclass(frozen=True)
+class _Order:
+    """Which body is to be made, and from what."""
+
+    backbone: Backbone
+    image_size: tuple[int, int]
+    weights: Path | None
+    calibration: NDArray[np.uint8] | None
+    pooling: str
+
+
+def _convert(wanted: _Order, target: Path, reporter: Reporter) -> None:
+    backbone, weights, calibration = wanted.backbone, wanted.weights, wanted.calibration
     path = weights or imagenet_weights(backbone, reporter)
     purpose = "prepared for this machine" if calibration is None else "quantised for these pictures"
-    reporter.report(Said(f"{backbone.name} is {purpose}, once: {_time(backbone)}"))
+    seen = ", with a grid of features" if wanted.pooling == LAYOUT else ""
+    reporter.report(Said(f"{backbone.name}{seen} is {purpose}, once: {_time(backbone)}"))
     stage = STAGE if calibration is None else INT8_STAGE
     reporter.report(StageStarted(stage))
     pixels = target / _CALIBRATION
@@ -120,7 +137,8 @@ def _convert(
         np.save(pixels, calibration)
     order = {
         "name": backbone.name,
-        "image_size": image_size,
+        "image_size": wanted.image_size,
+        "pooling": wanted.pooling,
         "weights": None if weights is None else os.fspath(weights.resolve()),
         "target": os.fspath(target),
         "calibration": None if calibration is None else os.fspath(pixels),

@@ -33,8 +33,8 @@ def main(order: str) -> None:
     """Writes body.tflite and body.json (sha256, num_features, and max_abs_difference or, of an
     int8 body, agreement) into a folder.
 
-    `order` is JSON: the `name` of the backbone, its `image_size`, `weights` (a file; null for
-    those of ImageNet), the folder `target` and `calibration` (a file of pictures, uint8
+    `order` is JSON: the `name` of the backbone, its `image_size` and `pooling`, `weights` (a file;
+    null for those of ImageNet), the folder `target` and `calibration` (a file of pictures, uint8
     (N, H, W, C), for an int8 body; null for float32). With a weight file body.keras is written too.
 
     Raises:
@@ -53,7 +53,8 @@ def _convert(facts: dict[str, Any]) -> None:
 
     name, target = facts["name"], Path(facts["target"])
     image_size = (facts["image_size"][0], facts["image_size"][1])
-    body = load_body(name, image_size, Path(facts["weights"]) if facts["weights"] else None)
+    weights = Path(facts["weights"]) if facts["weights"] else None
+    body = load_body(name, image_size, weights, pooling=facts["pooling"])
     calibration = np.load(facts["calibration"]) if facts["calibration"] else None
     content = to_litert(body, calibration)
     (target / BODY).write_bytes(content)

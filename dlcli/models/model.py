@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcli.artifact import NETWORK, Artifact
+from dlcli.artifact import AVERAGE, LAYOUT, NETWORK, Artifact
 from dlcli.backend import Model, keras
 from dlcli.errors import DataError
 from dlcli.models import (
@@ -15,6 +15,7 @@ from dlcli.models import (
     efficientnet_lite,
     weight_files,
 )
+from dlcli.models.layout import with_layout
 from dlcli.models.registry import BACKBONES, Application, PackagedWeights
 from dlcli.runtime.head import Head
 from dlcli.spec.shapes import PROBABILITIES
@@ -28,10 +29,17 @@ def build_body(name: str, image_size: tuple[int, int]) -> Model:
     return efficientnet_lite.build_body(name, image_size, width=network.width, depth=network.depth)
 
 
-def load_body(name: str, image_size: tuple[int, int], weights: Path | None = None) -> Model:
+def load_body(
+    name: str,
+    image_size: tuple[int, int],
+    weights: Path | None = None,
+    *,
+    pooling: str = AVERAGE,
+) -> Model:
     """A backbone with trained weights: float32 (B, H, W, 3), 0-255 -> features (B, F).
 
-    `weights` is a file of Keras; without it they are those of ImageNet.
+    `weights` is a file of Keras; without it they are those of ImageNet. With the pooling `layout`
+    there are more features: see `with_layout`.
 
     Raises:
         ResourceError: if the ImageNet weights are not here.
@@ -48,7 +56,7 @@ def load_body(name: str, image_size: tuple[int, int], weights: Path | None = Non
         efficientnet_lite.set_weights(body, tensors)
     else:
         weight_files.load_weights(body, downloads.sound_weights(backbone))
-    return body
+    return with_layout(body) if pooling == LAYOUT else body
 
 
 def join_head(body: Model, head: Head, class_names: Sequence[str]) -> Model:
@@ -77,7 +85,11 @@ def open_model(artifact: Artifact, head: Head) -> Model:
         return _open(artifact.file(NETWORK))
     file = artifact.keras_file
     if file is None:
-        body = load_body(artifact.model.backbone or "", artifact.pixel_format.image_size)
+        body = load_body(
+            artifact.model.backbone or "",
+            artifact.pixel_format.image_size,
+            pooling=artifact.model.pooling,
+        )
     else:
         body = body_of(_open(file))
     return join_head(body, head, artifact.class_names)

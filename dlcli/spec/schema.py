@@ -141,6 +141,9 @@ class ModelSpec(_Section):
     body: Literal["float32", "int8"] = "float32"
     """int8 (where only a head is trained): a third of the size, and faster where the processor
     multiplies int8."""
+    pooling: Literal["auto", "average", "layout"] = "auto"
+    """The features of a backbone: their average over the picture, or with it those of a grid of
+    3 x 3 cells, which tell where things are; auto tries the grid where val leaves room."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """The share of features dropped before the classifier while a backbone is trained."""
     layers: list[Any] | None = None

@@ -30,11 +30,13 @@ Labels = NDArray[np.int64]
 @dataclass(frozen=True)
 class LabelledFeatures:
     """Features float32 (N, F) with their labels (N,), and the group of each row: rows of one
-    group (equal pictures, views of one picture) are never on both sides of a fold."""
+    group (equal pictures, views of one picture) are never on both sides of a fold. `parts` are
+    how many features are of one kind, where there are several: the kinds count alike."""
 
     features: Floats
     labels: Labels
     groups: NDArray[np.int64]
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,11 @@ class FittedHead:
 
 @dataclass(frozen=True)
 class Space:
-    """Features are centred, scaled by one number and rotated into the span of the training set;
-    `rotation` is None where they span it all."""
+    """Features are centred, each kind is scaled by one number, (F,), and all are rotated into the
+    span of the training set; `rotation` is None where they span it all."""
 
     mean: Floats
-    scale: float
+    scale: Floats
     rotation: Floats | None
 
     def enter(self, features: Floats) -> Floats:
@@ -65,7 +67,8 @@ class Space:
 
     def leave(self, weights: Floats, bias: Floats, temperature: float) -> Head:
         """The head on plain features that answers as `weights` and `bias` do in here."""
-        outside = (weights if self.rotation is None else self.rotation @ weights) / self.scale
+        turned = weights if self.rotation is None else self.rotation @ weights
+        outside = turned / self.scale[:, None]
         return Head(
             np.asarray(outside, np.float32),
             np.asarray(bias - self.mean @ outside, np.float32),
@@ -89,7 +92,7 @@ def fit_head(
     `seed` deals the folds. `class_weights` (K,) weigh the losses of the fit and those that choose
     the penalty, and not the temperature's, which changes no answer: see `class_weights_of`.
     """
-    space = span(train.features)
+    space = span(train.features, train.parts)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
     fits = []
     model = new_solver(_TOLERANCE)
@@ -133,11 +136,12 @@ def within_one_standard_error(losses: NDArray[np.floating]) -> int:
     return int(np.argmax(excess.mean(axis=1) <= standard_error))
 
 
-def span(features: Floats) -> Space:
-    """The space in which a head on these training features is fitted."""
+def span(features: Floats, parts: tuple[int, ...] = ()) -> Space:
+    """The space in which a head on these training features is fitted; `parts` are the numbers of
+    those of one kind."""
     mean = features.mean(axis=0)
     centred = features - mean
-    scale = float(centred.std()) or 1.0
+    scale = _scale(centred, parts or (features.shape[1],))
     centred /= scale
     few_rows = len(centred) < centred.shape[1]
     if not few_rows:
@@ -149,6 +153,17 @@ def span(features: Floats) -> Space:
         np.float32
     )
     return Space(mean, scale, rotation)
+
+
+def _scale(centred: Floats, parts: tuple[int, ...]) -> Floats:
+    """What to divide each feature by (F,), so that the kinds vary alike, and a feature by 1 on
+    average."""
+    num_each = sum(parts) / len(parts)
+    kinds = np.split(centred, np.cumsum(parts)[:-1], axis=1)
+    scales = [
+        (float(kind.std()) or 1.0) * np.sqrt(kind.shape[1] / num_each).item() for kind in kinds
+    ]
+    return np.repeat(np.asarray(scales, np.float32), parts)
 
 
 def new_solver(tolerance: float) -> Any:

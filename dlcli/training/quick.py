@@ -7,6 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.artifact import AVERAGE
 from dlcli.data.dataset import Dataset
 from dlcli.data.split import TRAIN, VAL
 from dlcli.events import HeadFitted, Reporter, StageEnded, StageStarted
@@ -18,6 +19,7 @@ from dlcli.training.features import kept_features
 from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head, load_solver
 from dlcli.training.trained import HistoryRow, TrainedModel
 
+HEAD, HEAD_ON_GRID = "head", "head on a grid"
 MIRROR_BELOW = 0.9
 """Mirror images double the work: they are tried where val leaves room (where it was right on more
 than 90 %, they gained nothing in 12 trials on two sets of photos; on a third up to 1 point)."""
@@ -31,28 +33,31 @@ def train_head(
     mirror: bool = True,
     seed: int = 0,
     class_weights: ClassWeights = "none",
+    pooling: str = AVERAGE,
 ) -> TrainedModel:
     """Runs the body over every picture once and fits a head on what comes out.
 
     With `mirror`, where the head is right on less than 90 % of val, the mirror images of the
     training pictures are added, and kept where they lower the log loss on val. `class_weights`
-    count in all of these losses.
+    count in all of these losses. `pooling` is what the body gives.
     """
     _, height, width, channels = dataset.store.shape
     body = LiteRtBody(kept.path, (height, width), channels)
     threading.Thread(target=load_solver, daemon=True).start()
     features = kept_features(dataset.store, body, kept.sha256, reporter)
-    train, val = _take(dataset, features, TRAIN), _take(dataset, features, VAL)
+    train, val = (_take(dataset, features, split, kept.parts) for split in (TRAIN, VAL))
     weights = class_weights_of(class_weights, dataset.class_names, train.labels)
-    fitted = _fit(dataset, train, val, seed, reporter, "head", weights)
-    history = [_history_row(1, "head", fitted, kept=True)]
+    stage = HEAD if pooling == AVERAGE else HEAD_ON_GRID
+    fitted = _fit(dataset, train, val, seed, reporter, stage, weights)
+    history = [_history_row(1, stage, fitted, kept=True)]
     if mirror and fitted.val_accuracy < MIRROR_BELOW:
         mirror_images = kept_features(dataset.store, body, kept.sha256, reporter, mirrored=True)
-        both = _join(train, _take(dataset, mirror_images, TRAIN))
-        second = _fit(dataset, both, val, seed, reporter, "head, with mirror images", weights)
+        both = _join(train, _take(dataset, mirror_images, TRAIN, kept.parts))
+        mirrored = f"{stage}, with mirror images"
+        second = _fit(dataset, both, val, seed, reporter, mirrored, weights)
         better = second.val_log_loss < fitted.val_log_loss
-        history[0] = _history_row(1, "head", fitted, kept=not better)
-        history.append(_history_row(2, "head, with mirror images", second, kept=better))
+        history[0] = _history_row(1, stage, fitted, kept=not better)
+        history.append(_history_row(2, mirrored, second, kept=better))
         fitted = second if better else fitted
     typicality = fit_typicality(train.features, val.features)
     return TrainedModel(
@@ -63,13 +68,16 @@ def train_head(
         typicality,
         tuple(history),
         keras_body_path=kept.keras_path,
+        pooling=pooling,
     )
 
 
-def _take(dataset: Dataset, features: NDArray[np.float16], split: str) -> LabelledFeatures:
+def _take(
+    dataset: Dataset, features: NDArray[np.float16], split: str, parts: tuple[int, ...]
+) -> LabelledFeatures:
     rows = dataset.rows(split)
     return LabelledFeatures(
-        features[rows].astype(np.float32), dataset.labels(rows), dataset.groups(rows)
+        features[rows].astype(np.float32), dataset.labels(rows), dataset.groups(rows), parts
     )
 
 
@@ -78,6 +86,7 @@ def _join(one: LabelledFeatures, other: LabelledFeatures) -> LabelledFeatures:
         np.concatenate([one.features, other.features]),
         np.concatenate([one.labels, other.labels]),
         np.concatenate([one.groups, other.groups]),
+        one.parts,
     )
 
 

@@ -61,7 +61,7 @@ class Material:
 
     @property
     def number(self) -> int:
-        """Of the stage that is next, counted from 0, the head."""
+        """Of the stage that is next, counted from 0."""
         return len(self.earlier)
 
     def after(self, outcome: StageOutcome) -> Material:
@@ -101,32 +101,23 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
         network.model.set_weights(before)
         return StageOutcome(stage.name, history, None, parameters)
     network.model.set_weights(_between(before, after, share))
-    model = _finished(material, network, history)
+    model = _finished(material, network, history, best)
     return StageOutcome(stage.name, history, model, parameters)
 
 
-def reached(material: Material, head: StageOutcome, saved: Checkpoint) -> Iterator[StageOutcome]:
-    """What the stages before the one that was stopped had come to; of those that were kept only
-    the last has its model, which is made again from the weights that were saved. `head` is the
-    outcome of the first stage, fitted again."""
+def reached(material: Material, head: TrainedModel, saved: Checkpoint) -> Iterator[StageOutcome]:
+    """What the stages below the `head`, up to the one that was stopped, had come to. Of those that
+    were kept only the last has its model, which is made again from the weights that were saved."""
     stages = [_stage_of(facts) for facts in saved.facts["earlier"]]
-    kept = [number for number, (_, is_kept) in enumerate(stages) if is_kept]
-    for number, (outcome, _) in enumerate(stages):
-        if number != kept[-1]:
+    kept = [number for number, facts in enumerate(saved.facts["earlier"]) if facts["is_kept"]]
+    for number, outcome in enumerate(stages):
+        if number not in kept[-1:]:
             yield outcome
-        elif number == 0:
-            yield head
-        else:
-            freeze_normalization(material.body)
-            network = _with_head(material, _model_of(head).head)
-            network.model.set_weights(saved.group(_START))
-            yield replace(outcome, model=_finished(material, network, outcome.history))
-
-
-def _model_of(outcome: StageOutcome) -> TrainedModel:
-    if outcome.model is None:
-        raise ValueError("this stage has no model")
-    return outcome.model
+            continue
+        freeze_normalization(material.body)
+        network = _with_head(material, head.head)
+        network.model.set_weights(saved.group(_START))
+        yield replace(outcome, model=_finished(material, network, outcome.history, head))
 
 
 def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
@@ -138,18 +129,21 @@ def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
     }
 
 
-def _stage_of(facts: dict[str, Any]) -> tuple[StageOutcome, bool]:
-    """A stage without its model, and whether it was kept."""
+def _stage_of(facts: dict[str, Any]) -> StageOutcome:
+    """A stage without its model."""
     history = tuple(HistoryRow(**row) for row in facts["history"])
-    outcome = StageOutcome(facts["name"], history, None, facts["trainable_parameters"])
-    return outcome, facts["is_kept"]
+    return StageOutcome(facts["name"], history, None, facts["trainable_parameters"])
 
 
 def _finished(
-    material: Material, network: BuiltNetwork, history: tuple[HistoryRow, ...]
+    material: Material,
+    network: BuiltNetwork,
+    history: tuple[HistoryRow, ...],
+    before: TrainedModel,
 ) -> TrainedModel:
     folder = Path(tempfile.mkdtemp(prefix="stage-", dir=material.folder))
-    return finish_network(network, material.dataset, history, folder, material.reporter)
+    model = finish_network(network, material.dataset, history, folder, material.reporter)
+    return replace(model, pooling=before.pooling)
 
 
 def _with_head(material: Material, head: Head) -> BuiltNetwork:

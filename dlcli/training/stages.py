@@ -86,6 +86,23 @@ def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False) -> Spec:
     return spec.model_copy(update={"train": train.model_copy(update=changed), "augment": augment})
 
 
+def mirrors(spec: Spec) -> bool:
+    """Whether a picture's mirror image is of its class, as far as the spec says."""
+    if isinstance(spec.augment, str):
+        return spec.augment == "auto"
+    flips = (item for item in spec.augment if _flip_of(item) is not None)
+    return any(_flip_of(flip) != "vertical" for flip in flips)
+
+
+def _flip_of(item: dict[str, Any] | str) -> str | None:
+    """The mode of a random flip; None for another layer."""
+    name, arguments = (item, None) if isinstance(item, str) else next(iter(item.items()))
+    if name.replace("_", "").lower() != "randomflip":
+        return None
+    mode = arguments.get("mode") if isinstance(arguments, dict) else arguments
+    return str(mode or "horizontal_and_vertical")
+
+
 def _auto_stages(spec: Spec, num_train: int, *, has_gpu: bool) -> list[StageSpec]:
     """What an effort may spend. From nothing there is one way; below a trained head the last blocks
     are trained where there are enough pictures for them to learn from, and all layers where a GPU

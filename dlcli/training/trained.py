@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.artifact import AVERAGE
 from dlcli.data.dataset import Dataset
+from dlcli.data.split import VAL
 from dlcli.metrics.calibration import expected_calibration_error
 from dlcli.metrics.typicality import Typicality
 from dlcli.runtime.head import Head
@@ -33,7 +35,8 @@ class TrainedModel:
     """A body and a head, the features (N, F) that the body gives for every picture of val, test
     and train, and what each epoch of its stage gave. `network_path` is the whole network in Keras'
     format, where Keras trained any of it; `keras_body_path` one that begins with the body, where
-    the body is neither that nor a backbone with its ImageNet weights."""
+    the body is neither that nor a backbone with its ImageNet weights; `pooling` is what the body
+    gives as features."""
 
     dataset: Dataset
     body_path: Path
@@ -43,12 +46,19 @@ class TrainedModel:
     history: tuple[HistoryRow, ...]
     network_path: Path | None = None
     keras_body_path: Path | None = None
+    pooling: str = AVERAGE
 
     def answers(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Probabilities (N, K) and labels (N,) of a split."""
         rows = self.dataset.rows(split)
         features = self.features[rows].astype(np.float32)
         return self.head.probabilities(features), self.dataset.labels(rows)
+
+    @property
+    def val_accuracy(self) -> float:
+        """The share of val pictures that it is right on."""
+        probabilities, labels = self.answers(VAL)
+        return round(float((probabilities.argmax(axis=1) == labels).mean()), 6)
 
     @property
     def best(self) -> HistoryRow:
@@ -70,3 +80,8 @@ class StageOutcome:
     history: tuple[HistoryRow, ...]
     model: TrainedModel | None
     trainable_parameters: int
+
+    @property
+    def best(self) -> HistoryRow:
+        """The epoch or fit of the stage that is kept, whether the stage is or not."""
+        return next(row for row in self.history if row.kept)
