@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlcli.commands.plan import Plan, Start
+from dlcli.commands.plan import Plan, Start, scale_of_spec
 from dlcli.events import Reporter, Said
 from dlcli.processor import has_int8_products
 
@@ -98,6 +98,27 @@ class HeadPlan(Plan):
         )
         name = trained.history[0].stage
         return StageOutcome(name, trained.history, trained, trained.head.size)
+
+    def expected_seconds(self, num_images: Mapping[str, int]) -> float | None:
+        """As its stages take on a CPU."""
+        from dlcli.data.split import TRAIN
+        from dlcli.machine.device import CPU
+        from dlcli.training.expected import Work
+        from dlcli.training.stages import ALL, HEAD
+
+        if self.device.kind != CPU or self.start.run is not None:
+            return None
+        work = Work(num_images[TRAIN], sum(num_images.values()), scale_of_spec(self.spec))
+        seconds = 0.0
+        for stage in self.stages:
+            epochs = stage.epochs or 0
+            if stage.trainable == HEAD:
+                seconds += work.head_seconds
+            elif stage.trainable == ALL:
+                seconds += work.all_seconds(epochs)
+            else:
+                seconds += work.blocks_seconds(epochs, stage.views or 1)
+        return seconds
 
     def facts_of(self, outcome: StageOutcome, model: TrainedModel) -> ModelFacts:
         """As they were planned, with the head that was found to be best."""

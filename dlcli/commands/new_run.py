@@ -57,7 +57,9 @@ def open_new_run(options: TrainOptions, plan: Plan, dataset: Dataset) -> Run:
             "skipped": [{"path": file.path, "reason": file.reason} for file in dataset.skipped],
         },
     )
-    files.write_text(opened.folder / files.SPEC, dump_spec(_with_whole_paths(plan.spec, dataset)))
+    spec = dump_spec(_with_whole_paths(plan.spec, dataset))
+    described = plan.describe(dataset.num_images())
+    files.write_text(opened.folder / files.SPEC, f"# plan: {described}\n{spec}")
     header = ("path", "label", "split", "group", "sha256")
     files.write_csv(opened.folder / files.SPLIT, header, dataset.split_rows())
     return opened

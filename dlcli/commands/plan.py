@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,28 @@ class Start:
 
 @dataclass(frozen=True)
 class Plan(ABC):
-    """A resolved spec, its stages, and the model as it is before the first step."""
+    """A resolved spec, its stages, and the model as it is before the first step; `reason` says why
+    `auto` has become these stages."""
 
     spec: Spec
     stages: tuple[Stage, ...]
     summary: ModelShown
     start: Start
+    reason: str = field(default="", kw_only=True)
+
+    def describe(self, num_images: Mapping[str, int]) -> str:
+        """What is trained, how long that may take, and why."""
+        from dlcli.training.expected import in_words
+        from dlcli.training.stages import describe_plan
+
+        said = "; then ".join(describe_plan(self.spec, self.stages))
+        if (seconds := self.expected_seconds(num_images)) is not None:
+            said += f"; {in_words(seconds)}"
+        return f"{said} ({self.reason})" if self.reason else said
+
+    def expected_seconds(self, num_images: Mapping[str, int]) -> float | None:  # noqa: ARG002
+        """How long it may take, from the pictures of each part; None where that is not known."""
+        return None
 
     @property
     def pixel_format(self) -> PixelFormat:
@@ -114,24 +130,40 @@ def make_plan(
     from dlcli.machine.device import CPU, Choice
     from dlcli.machine.driver import find_driver
     from dlcli.training.class_weights import class_weight_faults
-    from dlcli.training.stages import resolve_spec
+    from dlcli.training.stages import reason_of, resolve_spec
 
     if faults := class_weight_faults(source.spec.train.class_weights, class_names):
         raise source.error(*faults)
     choice = choice or Choice()
     start = _find_start(source, runs_folder)
     has_gpu = choice.device != CPU and bool(find_driver().gpus)
-    spec = resolve_spec(_fitted(source, start), num_train, has_gpu=has_gpu)
+    fitted = _fitted(source, start)
+    spec = resolve_spec(fitted, num_train, has_gpu=has_gpu, scale=scale_of_spec(fitted))
+    reason = reason_of(fitted, spec, num_train)
     if spec.trains_head_only and not source.spec.trains_head_only:
         spec = _without_idle(spec, num_train, reporter)
     if spec.trains_head_only:
         require_for_head(choice, reporter)
-        return plan_head(spec, start, len(class_names), num_train, reporter)
+        head = plan_head(spec, start, len(class_names), num_train, reporter)
+        return replace(head, reason=reason)
     if spec.begins_trained:
         head = plan_head(spec, start, len(class_names), num_train, reporter)
-        return plan_stages_on(head, choice, reporter, has_gpu=has_gpu)
+        staged = plan_stages_on(head, choice, reporter, has_gpu=has_gpu)
+        return replace(staged, reason=reason)
     source = replace(source, spec=prepare_backend(spec, choice, reporter))
     return plan_network(source, start, class_names, reporter)
+
+
+def scale_of_spec(spec: Spec) -> float:
+    """How many times the arithmetic of EfficientNet-Lite0 a picture takes; 1 where that is not
+    known before the network is built."""
+    from dlcli.models.registry import BACKBONES
+    from dlcli.training.expected import scale_of
+
+    backbone = BACKBONES.get(spec.model.backbone or "")
+    if backbone is None:
+        return 1.0
+    return scale_of(backbone.multiply_adds, backbone.image_size, spec.data.image_size)
 
 
 def pixel_format_of(spec: Spec) -> PixelFormat:

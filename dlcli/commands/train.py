@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ def _begin(
             reporter,
             choice=Choice(options.device, options.backend, options.deterministic),
         )
-    _introduce(plan, reporter)
+    _introduce(plan, sizes, reporter)
     if options.dry_run:
         return DryRunResult(plan, index.class_names, sizes)
     with clock.phase("model"):
@@ -142,10 +143,8 @@ def read_options(options: TrainOptions) -> SpecSource:
     return replace(source, spec=source.spec.model_copy(update={"data": data}))
 
 
-def _introduce(plan: Plan, reporter: Reporter) -> None:
+def _introduce(plan: Plan, sizes: Mapping[str, int], reporter: Reporter) -> None:
     """The device, the model and the plan, a line each."""
-    from dlcli.training.stages import describe_plan
-
     height, width = plan.spec.data.image_size
     alone = "an earlier body" if plan.spec.trains_head_only else "the layers of the spec"
     name = plan.spec.model.backbone or alone
@@ -155,7 +154,7 @@ def _introduce(plan: Plan, reporter: Reporter) -> None:
     device = f"device: {plan.device.describe()}"
     reporter.report(Said(f"{device} · model: {name}, {begin}, {height} x {width} px{color}{body}"))
     reporter.report(plan.summary)
-    reporter.report(Said(f"plan: {'; '.join(describe_plan(plan.spec, plan.stages))}"))
+    reporter.report(Said(f"plan: {plan.describe(sizes)}"))
 
 
 def _folder_of(spec: Spec) -> Path:

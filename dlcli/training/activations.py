@@ -121,21 +121,30 @@ def _compute(
 
 def _seen(below: Model, views: Views, view: int) -> Model:
     """The frozen part behind one view's augmentation."""
-    if view == 0:
-        seen = keras.Model(below.input, below.output)
-    else:
-        pixels = keras.Input(below.input_shape[1:])
-        x = pixels
+    layers: list[Any] = []
+    if view > 0:
         with _layer_seeds((views.seed, view)):
             layers = augmentation_layers(list(views.augment))
-        for layer in layers:
-            x = layer(x, training=True)
-        if x.shape[1:] != below.input_shape[1:]:
-            height, width, _ = below.input_shape[1:]
-            x = keras.layers.Resizing(height, width)(x)
-        seen = keras.Model(pixels, below(x, training=False))
+        height, width, _ = below.input_shape[1:]
+        layers.append(keras.layers.Resizing(height, width))  # random_crop leaves a smaller one
+    seen = _Seen(layers, below)
     seen.compile(jit_compile=backend.jit_compile())
     return seen
+
+
+class _Seen(keras.Model):  # type: ignore[misc]
+    """Augments where Keras only infers. A functional model would not: what its layers were called
+    with, training or not, gives way to how the whole is called."""
+
+    def __init__(self, augmentation: Sequence[Any], below: Model) -> None:
+        super().__init__(name="seen")
+        self._augmentation, self._below = list(augmentation), below
+
+    def call(self, pixels: Any) -> Any:
+        """float32 (B, H, W, C), 0-255 -> activations."""
+        for layer in self._augmentation:
+            pixels = layer(pixels, training=True)
+        return self._below(pixels, training=False)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import inspect
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -134,6 +135,7 @@ def facts_of(constructor: str) -> dict[str, Any]:
         "constructor": constructor,
         "image_size": [size, size],
         "least_image_size": least,
+        "multiply_adds": multiply_adds(build(constructor, None, size)),
         "num_features": network.output_shape[-1],
         "parameters": network.count_params(),
         "preprocessing": preprocessing(constructor),
@@ -142,6 +144,16 @@ def facts_of(constructor: str) -> dict[str, Any]:
     del network
     gc.collect()
     return facts
+
+
+def multiply_adds(network: Any) -> int:
+    """Of the kernels of a network for one picture: those of its convolutions and dense layers."""
+    return sum(
+        math.prod(layer.output.shape[1:-1]) * math.prod(weight.shape)
+        for layer in network.layers
+        for weight in layer.weights
+        if "kernel" in weight.name
+    )
 
 
 def write_spec_backbones() -> None:

@@ -7,7 +7,16 @@ import pytest
 from dlcli.spec.loader import load_spec
 from dlcli.spec.rules import check_rules
 from dlcli.spec.schema import Spec
-from dlcli.training.stages import FEWEST_FOR_BLOCKS, Stage, describe_plan, plan_stages, resolve_spec
+from dlcli.training.stages import (
+    FEWEST_FOR_ALL,
+    FEWEST_FOR_BLOCKS,
+    Stage,
+    describe_plan,
+    mirrors,
+    plan_stages,
+    reason_of,
+    resolve_spec,
+)
 
 FROM_NOTHING = ("model.weights=random",)
 
@@ -17,7 +26,7 @@ def resolved(*settings: str, num_train: int = 10_000) -> Spec:
 
 
 def resolved_below_a_head(*settings: str) -> Spec:
-    return resolve_spec(load_spec(None, settings), 10_000)
+    return resolve_spec(load_spec(None, settings), 2_000)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +36,8 @@ def resolved_below_a_head(*settings: str) -> Spec:
         (("model.body=int8",), 10_000),
         (("train.stages=[{trainable: head}]",), 10_000),
         ((), FEWEST_FOR_BLOCKS - 1),
-        (("train.effort=best",), FEWEST_FOR_BLOCKS - 1),
+        (("train.effort=best",), FEWEST_FOR_ALL - 1),
+        ((), 50_000),  # it would take an hour
     ],
 )
 def test_a_trained_backbone_gets_a_head_alone(settings: tuple[str, ...], num_train: int) -> None:
@@ -56,6 +66,48 @@ def test_layers_below_a_trained_head(
     assert all(stage.epochs and stage.learning_rate and stage.batch_size for stage in stages[1:])
     assert plan_stages(resolve_spec(spec, 10**6, has_gpu=not has_gpu)) == stages
     assert not list(check_rules(spec, {("train", "effort"), ("train", "stages")}))
+
+
+def test_a_balanced_effort_is_the_less_for_each_picture_the_more_there_are() -> None:
+    spent = [plan_stages(resolve_spec(Spec(), num_train))[1] for num_train in (1_000, 3_000, 4_000)]
+    assert [(stage.epochs, stage.views) for stage in spent] == [(12, 4), (8, 2), (4, 2)]
+    slower = plan_stages(resolve_spec(Spec(), 1_000, scale=10))
+    assert [stage.name for stage in slower] == ["head"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_train", "reason"),
+    [
+        (("train.effort=quick",), 5_000, "as effort quick or an int8 body asks"),
+        ((), 999, "999 training pictures are too few for the layers below, from 1000 on"),
+        ((), 2_000, "as effort balanced allows"),
+        ((), 50_000, "effort best trains them"),
+        (("train.effort=best",), 50_000, "as effort best allows"),
+        (("train.stages=[{trainable: head}]",), 2_000, ""),
+        (FROM_NOTHING, 2_000, ""),
+    ],
+)
+def test_why_is_said(settings: tuple[str, ...], num_train: int, reason: str) -> None:
+    asked = load_spec(None, settings)
+    said = reason_of(asked, resolve_spec(asked, num_train), num_train)
+    assert said.endswith(reason)
+    assert bool(said) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("augment", "mirrored"),
+    [
+        ("auto", True),
+        ("none", False),
+        ("[random_flip]", True),
+        ("[{random_flip: vertical}]", False),
+        ("[{random_flip: {mode: horizontal}}]", True),
+        ("[{RandomFlip: horizontal_and_vertical}]", True),
+        ("[{random_rotation: 0.1}]", False),
+    ],
+)
+def test_a_mirror_image_counts_where_the_spec_flips(augment: str, mirrored: bool) -> None:
+    assert mirrors(load_spec(None, (f"augment={augment}",))) is mirrored
 
 
 def test_more_is_spent_the_more_effort_is_asked_for() -> None:
