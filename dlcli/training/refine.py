@@ -264,7 +264,8 @@ def _between(
 ) -> list[NDArray[Any]]:
     if share == 1:
         return after
-    return [(1 - share) * one + share * other for one, other in zip(before, after, strict=True)]
+    # In this form a weight that was not trained stays what it is, to the last bit.
+    return [one + share * (other - one) for one, other in zip(before, after, strict=True)]
 
 
 def _log_loss(predict: Callable[[Any], Any], val: BatchSource, labels: NDArray[np.int64]) -> float:

@@ -1,0 +1,214 @@
+"""Layers of a trained body, trained further below the head that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlcli import backend
+from dlcli.artifact import sha256_of
+from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
+from dlcli.data.pixels import PixelFormat
+from dlcli.data.split import SplitFractions
+from dlcli.events import NullReporter
+from dlcli.metrics.classification import mean_log_loss
+from dlcli.models.bodies import KeptBody
+from dlcli.runtime.litert import LiteRtBody
+from dlcli.spec.loader import load_spec
+from dlcli.training.keeper import Keeper
+from dlcli.training.quick import train_head
+from dlcli.training.stages import Stage
+from dlcli.training.trained import HistoryRow, StageOutcome, TrainedModel
+from tests.conftest import write_classes
+
+LAST = Stage("last block", 1, epochs=3, batch_size=8, learning_rate=0.02, views=2)
+ALL = Stage("all layers", "all", epochs=2, batch_size=8, learning_rate=0.001)
+SPEC = load_spec(
+    None,
+    ("augment=[{random_flip: horizontal}]", "train.precision=float32"),
+)
+
+
+def forget(rows: Sequence[HistoryRow]) -> None:
+    """The history is compared as it is returned."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A body, as Keras and as LiteRT, and a head on it that is far from right."""
+
+    dataset: Dataset
+    kept: KeptBody
+    head: TrainedModel
+
+
+def make_body() -> Any:
+    backend.prepare()
+    keras = backend.keras
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 64, -2)(pixels)
+    for number in (1, 2):
+        x = keras.layers.Conv2D(6, 3, 2, name=f"block{number}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"block{number}_norm")(x)
+        x = keras.layers.ReLU(name=f"block{number}_relu")(x)
+    body = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(x), name="small")
+    rng = np.random.default_rng(0)
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([np.abs(rng.normal(1, 0.2, (6,))) for _ in range(4)])
+    return body
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    folder = tmp_path_factory.mktemp("refine")
+    write_classes(folder / "pets", {"cat": 40, "dog": 40, "cow": 40})
+    index = list_dataset(folder / "pets", NullReporter())
+    split = SplitFractions(val=0.3)
+    dataset = prepare_dataset(index, PixelFormat((16, 16)), split, NullReporter())
+    body = make_body()
+    from dlcli.models.convert_network import converted
+
+    path = folder / "body.tflite"
+    path.write_bytes(converted(body))
+    kept = KeptBody(path, sha256_of(path))
+    return Case(dataset, kept, train_head(dataset, kept, NullReporter(), mirror=False))
+
+
+def material_of(case: Case, folder: Path, keeper: Keeper | None = None) -> Any:
+    from dlcli.training.refine import Material
+
+    work = folder / "work"
+    work.mkdir(parents=True)
+    keeper = keeper or Keeper(folder / "checkpoint", forget)
+    sha256 = case.kept.sha256
+    return Material(make_body(), sha256, case.dataset, SPEC, work, keeper, NullReporter())
+
+
+def run(material: Any, stages: Sequence[Stage], best: TrainedModel) -> list[StageOutcome]:
+    from dlcli.training.refine import refine
+
+    outcomes = []
+    for stage in stages:
+        outcomes.append(refine(material, stage, best))
+        best = outcomes[-1].model or best
+        material = material.after(outcomes[-1])
+    return outcomes
+
+
+def val_loss(model: TrainedModel) -> float:
+    return mean_log_loss(*model.answers("val")) or 0.0
+
+
+@pytest.fixture(scope="module")
+def refined(case: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, list[StageOutcome]]:
+    material = material_of(case, tmp_path_factory.mktemp("whole"))
+    return material, run(material, (LAST, ALL), case.head)
+
+
+def test_each_stage_that_is_kept_is_better_on_val_than_what_stood(
+    case: Case, refined: tuple[Any, list[StageOutcome]]
+) -> None:
+    models = [outcome.model for outcome in refined[1]]
+    losses = [val_loss(model) for model in (case.head, *models) if model is not None]
+    assert len(losses) > 1, "nothing was learned"
+    assert losses == sorted(losses, reverse=True)
+    assert [len(outcome.history) for outcome in refined[1]] == [3, 2]
+    assert [row.kept for row in refined[1][0].history] == [False, False, True]
+
+
+def test_what_lies_below_the_trained_blocks_and_the_statistics_stay(
+    case: Case, tmp_path: Path
+) -> None:
+    material = material_of(case, tmp_path)
+    (outcome,) = run(material, (LAST,), case.head)
+    assert outcome.model is not None
+    began, ended = make_body(), material.body
+    moved = {
+        f"{layer.name}/{variable.name}"
+        for layer, other in zip(began.layers, ended.layers, strict=True)
+        for variable, now in zip(layer.weights, other.weights, strict=True)
+        if not np.array_equal(variable.numpy(), now.numpy())
+    }
+    assert moved == {"block2_conv/kernel", "block2_conv/bias"}
+    size = 3 * 3 * 6 * 6 + 6 + 6 * 3 + 3
+    assert outcome.trainable_parameters == size
+
+
+def test_body_and_head_and_network_answer_alike(
+    case: Case, refined: tuple[Any, list[StageOutcome]]
+) -> None:
+    model = next(outcome.model for outcome in reversed(refined[1]) if outcome.model)
+    assert model.network_path is not None
+    pixels = case.dataset.store.read(case.dataset.rows("test").tolist())
+    network = backend.keras.saving.load_model(model.network_path, compile=False)
+    body = LiteRtBody(model.body_path, (16, 16), 3)
+    np.testing.assert_allclose(
+        model.head.probabilities(body.features(pixels)),
+        network.predict_on_batch(pixels.astype(np.float32)),
+        atol=1e-4,
+    )
+
+
+def test_what_val_calls_worse_is_not_kept_and_undone(case: Case, tmp_path: Path) -> None:
+    material = material_of(case, tmp_path)
+    labels = case.dataset.labels(case.dataset.rows("val"))
+
+    class Right(TrainedModel):
+        """A model that val could not call wrong."""
+
+        def answers(self, split: str) -> Any:  # noqa: ARG002
+            return np.eye(3, dtype=np.float32)[labels], labels
+
+    facts = {name: getattr(case.head, name) for name in TrainedModel.__dataclass_fields__}
+    (outcome,) = run(material, (LAST,), Right(**facts))
+    assert outcome.model is None
+    for began, ended in zip(make_body().weights, material.body.weights, strict=True):
+        np.testing.assert_array_equal(began.numpy(), ended.numpy())
+
+
+class Stops(Keeper):
+    """Ends a training as a kill would, right behind so many checkpoints."""
+
+    def __init__(self, folder: Path, saves: int) -> None:
+        super().__init__(folder, forget)
+        self._left = saves
+
+    def is_due(self, *, within_epoch: bool) -> bool:
+        return True if within_epoch else super().is_due(within_epoch=within_epoch)
+
+    def save(self, *state: Any) -> None:
+        super().save(*state)
+        self._left -= 1
+        if self._left == 0:
+            raise SystemExit("killed")
+
+
+@pytest.mark.parametrize("saves", [20, 35])
+def test_a_training_that_was_killed_ends_with_the_same_weights(
+    saves: int, case: Case, refined: tuple[Any, list[StageOutcome]], tmp_path: Path
+) -> None:
+    from dlcli.training.refine import reached
+
+    stopping = Stops(tmp_path / "checkpoint", saves)
+    with pytest.raises(SystemExit):
+        run(material_of(case, tmp_path / "first", stopping), (LAST, ALL), case.head)
+    keeper = Keeper(tmp_path / "checkpoint", forget)
+    saved = keeper.load()
+    assert saved is not None
+    material, best = material_of(case, tmp_path / "second", keeper), case.head
+    earlier = list(reached(material, case.head, saved))
+    for outcome in earlier:
+        best = outcome.model or best
+        material = material.after(outcome)
+    assert len(earlier) == (1 if saves == 35 else 0)
+    outcomes = [*earlier, *run(material, (LAST, ALL)[len(earlier) :], best)]
+    assert [one.history for one in outcomes] == [one.history for one in refined[1]]
+    for now, then in zip(material.body.weights, refined[0].body.weights, strict=True):
+        np.testing.assert_array_equal(now.numpy(), then.numpy())
