@@ -40,7 +40,8 @@ def weight(*values: float, name: str = "kernel") -> Any:
 
 
 def numbers(variable: Any) -> NDArray[np.float32]:
-    return np.array(variable.value)
+    found: NDArray[np.float32] = variable.numpy()
+    return found
 
 
 def steps(optimizer: Any, gradients: list[list[float]]) -> NDArray[np.float32]:
