@@ -47,10 +47,10 @@ def noise(seed: int) -> ArrayBatches:
 
 
 def test_a_loss_that_is_lost_in_the_first_epoch_is_an_error_that_says_what_to_lower() -> None:
-    settings = (*DIVERGING, "train.learning_rate=1000000", "train.epochs=2")
+    settings = (*DIVERGING, "train.learning_rate=1000000", "train.batch_size=2")
     recorder = Recorder()
     with pytest.raises(SpecError) as raised:
-        small_fit(settings, noise(0), noise(1), reporter=recorder)
+        small_fit(settings, ArrayBatches.noise(40, 2, seed=0), noise(1), reporter=recorder)
     sentence = "the loss is no longer a number in epoch 1: lower train.learning_rate"
     assert sentence in str(raised.value)
     assert not [event for event in recorder.events if isinstance(event, EpochEnded)]
