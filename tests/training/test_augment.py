@@ -81,15 +81,20 @@ def bytes_of_pictures(channels: int) -> Any:
     return seen
 
 
-@pytest.mark.parametrize("channels", [3, 1])
-@pytest.mark.parametrize("name", [name for name in ALL if name != "random_crop"])
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        (name, channels)
+        for name in ALL
+        for channels in ([3] if name in FOR_COLORS else [3, 1])
+        if name != "random_crop"
+    ],
+)
 def test_every_augmentation_changes_pictures_and_keeps_their_shape_and_range(
     name: str, channels: int
 ) -> None:
     from dlcli.training.augment import augmentation_layers
 
-    if channels == 1 and name in FOR_COLORS:
-        pytest.skip("refused for grey pictures")
     backend.keras.utils.set_random_seed(0)
     seen = bytes_of_pictures(channels)
     (layer,) = augmentation_layers([item_of(name)])
@@ -127,7 +132,8 @@ def augmented() -> Fitted:
 def test_a_training_sees_the_changed_pictures_and_val_does_not(augmented: Fitted) -> None:
     train, val = ArrayBatches.noise(20, 10, seed=0), ArrayBatches.noise(20, 10, seed=1)
     plain = small_fit(["train.epochs=2"], train, val)
-    assert abs(augmented.rows[0].loss - plain.rows[0].loss) > 1e-3
+    losses = [fitted.rows[0].loss or 0.0 for fitted in (augmented, plain)]
+    assert abs(losses[0] - losses[1]) > 1e-3
     answers = augmented.model.predict_on_batch(val.pixels.astype(np.float32))
     loss = -np.log((answers * val.labels).sum(axis=1)).mean()
     (kept,) = [row for row in augmented.rows if row.kept]
