@@ -106,7 +106,7 @@ def parts() -> tuple[ArrayBatches, ArrayBatches]:
 def test_weights_make_a_network_find_more_of_a_rare_class(
     parts: tuple[ArrayBatches, ArrayBatches],
 ) -> None:
-    settings = ["train.epochs=6"]
+    settings = ["train.epochs=4"]
     plain = small_fit(settings, *parts)
     named = small_fit([*settings, "train.class_weights={rare: 4}"], *parts)
     balanced = small_fit([*settings, "train.class_weights=balanced"], *parts)
