@@ -129,8 +129,10 @@ def read_options(options: TrainOptions) -> SpecSource:
                 where="--spec",
                 fix="Give one.",
             )
-        return read_spec(target, options.overrides)
-    source = read_spec(options.spec, options.overrides)
+        source, target = read_spec(target, options.overrides), None
+    else:
+        source = read_spec(options.spec, options.overrides)
+    _require_use_of_effort(source.spec, options.overrides)
     if target is None:
         return source
     if any(override.partition("=")[0].strip() == "data.folder" for override in options.overrides):
@@ -141,6 +143,17 @@ def read_options(options: TrainOptions) -> SpecSource:
         )
     data = source.spec.data.model_copy(update={"folder": target})
     return replace(source, spec=source.spec.model_copy(update={"data": data}))
+
+
+def _require_use_of_effort(spec: Spec, overrides: tuple[str, ...]) -> None:
+    """Refuses an effort that is asked for beside a list of stages, which spend what they say."""
+    efforts = [one.partition("=")[2] for one in overrides if one.startswith("train.effort=")]
+    if efforts and not isinstance(spec.train.stages, str):
+        raise UsageError(
+            "changes nothing where the spec lists train.stages.",
+            where=f"--effort {efforts[-1]}",
+            fix="Leave it out, or let it choose them: --set train.stages=auto.",
+        )
 
 
 def _introduce(plan: Plan, sizes: Mapping[str, int], reporter: Reporter) -> None:

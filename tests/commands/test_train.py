@@ -101,7 +101,10 @@ def test_a_dry_run_shows_the_model_and_reads_nothing(unreadable: Path, tmp_path:
     assert result.plan.facts.trainable_parameters == 2 * 1280 + 2
     texts = [event.text for event in recorder.events if isinstance(event, Said)]
     assert any("model: efficientnet-lite0, ImageNet weights, 224 x 224 px" in one for one in texts)
-    assert texts[-1] == "plan: a head on the features of the frozen body"
+    assert texts[-1] == (
+        "plan: a head on the features of the frozen body, and of a grid over it where that helps; "
+        "about 5 s (14 training pictures are too few for the layers below, from 1000 on)"
+    )
     assert result.plan.summary in recorder.events
     assert not runs.exists()
 

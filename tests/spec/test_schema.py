@@ -32,6 +32,7 @@ DEFAULTS = {
         "backbone": "efficientnet-lite0",
         "weights": "imagenet",
         "body": "float32",
+        "pooling": "auto",
         "dropout": 0.2,
         "layers": None,
     },
