@@ -92,14 +92,20 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._reporter = reporter
         self._looked = time.monotonic()
+        self._is_lost = False
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Ends the epoch with this step. At a step's end Keras may call in another thread, and to
+        touch the model there would disturb the step that is under way."""
+        if self._is_lost:
+            self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Spares the rest of a long epoch; seldom, since to look at a number is to wait for it."""
         now = time.monotonic()
         if now - self._looked > _SECONDS_BETWEEN_LOOKS:
             self._looked = now
-            if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-                self.model.stop_training = True
+            self._is_lost = not math.isfinite(float((logs or {}).get("loss", 0.0)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the losses on train and val.
