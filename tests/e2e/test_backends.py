@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -131,15 +132,49 @@ def test_body_and_head_answer_as_the_network_that_was_trained(work: Work) -> Non
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
-def test_a_run_that_was_killed_ends_with_the_same_weights(work: Work, dlcli: Command) -> None:
+def test_a_run_that_was_stopped_within_an_epoch_ends_with_the_same_weights(
+    work: Work, dlcli: Command
+) -> None:
     """Which two runs with one seed have, too."""
-    process = start(work.folder, "spec.yaml", "--backend", work.backend, "--name", "killed")
-    run = work.folder / "runs" / "killed"
+    process = start(work.folder, "spec.yaml", "--backend", work.backend, "--name", "stopped")
+    run = work.folder / "runs" / "stopped"
     wait_for_checkpoint(process, run)
-    process.kill()
-    process.communicate()
-    assert json.loads((run / "run.json").read_text())["status"] == "running"
-    done = dlcli("train", "--resume", "killed", "--json", cwd=work.folder)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    done = dlcli("train", "--resume", "stopped", "--json", cwd=work.folder)
     assert done.returncode == 0, done.stderr
     assert json.loads((run / "run.json").read_text())["device"]["backend"] == work.backend
     require_same(run, work.whole)
+
+
+GIGANTIC = """\
+data: {folder: ./colours, image_size: 16}
+model:
+  layers:
+    - rescaling: {scale: 0.0078, offset: -1}
+    - conv2d: {filters: 4, kernel_size: 3}
+    - up_sampling2d: {size: 8192}
+    - conv2d: {filters: 4, kernel_size: 3, strides: 2}
+    - global_average_pooling2d
+augment: none
+train: {epochs: 1, learning_rate: 0.02, batch_size: 4, ema: 0.9}
+"""
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_what_does_not_fit_into_the_memory_is_halved_and_then_7(
+    name: str, tmp_path: Path, dlcli: Command
+) -> None:
+    """A picture of this network takes 200 GB."""
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    write_colours(tmp_path / "colours")
+    (tmp_path / "spec.yaml").write_text(GIGANTIC)
+    done = dlcli("train", "spec.yaml", "--backend", name, "--device", "cpu", cwd=tmp_path)
+    assert done.returncode == 7, done.stderr
+    *_, first, second, last = done.stderr.splitlines()
+    sentence = " warning: {} pictures a step do not fit into the memory: the stage begins anew with"
+    assert first == f"{sentence.format(4)} 2"
+    assert second == f"{sentence.format(2)} 1"
+    assert last.startswith("not even 1 picture a step fits into the memory. Lower data.image_size")
