@@ -115,6 +115,18 @@ def missed_gpu() -> Gpu | None:
     return gpus[0] if gpus and is_seen else None
 
 
+def keeps_random_state_in_variables() -> bool:
+    """Whether all that a model draws follows from its variables. On torch a dropout layer draws
+    from the state of the whole process: see `seed_step`."""
+    return device().backend != "torch"
+
+
+def seed_step(*numbers: int) -> None:
+    """Lets what torch draws from now on follow from these numbers."""
+    torch: Any = _module("torch")
+    torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a step failed because its tensors do not fit into the memory of the device."""
     names = {kind.__name__ for kind in type(error).__mro__}

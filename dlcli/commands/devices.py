@@ -25,10 +25,11 @@ def require_for_head(choice: Choice, reporter: Reporter) -> None:
     if choice.backend != Choice().backend:
         asked.append(f"--backend {choice.backend}")
     if asked:
+        change = "changes" if len(asked) == 1 else "change"
         reporter.report(
             Warned(
                 f"only a head is trained, which runs on the CPU without a framework: "
-                f"{' and '.join(asked)} change nothing"
+                f"{' and '.join(asked)} {change} nothing"
             )
         )
 

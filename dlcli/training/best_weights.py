@@ -72,7 +72,8 @@ class MeasureAverages(keras.callbacks.Callback):  # type: ignore[misc]
         self._own = [own.numpy() for own in self.model.trainable_variables]
         averages = _averages(self.model)
         for variable in self.model.trainable_variables:
-            variable.assign(averages[id(variable)])
+            # A copy: JAX would share the array, and frees what belongs to the model at each step.
+            variable.assign(averages[id(variable)].numpy())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Puts the model's own weights back."""

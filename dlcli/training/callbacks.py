@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+from dlcli import backend
 from dlcli.backend import keras
 from dlcli.errors import SpecError
 from dlcli.events import EpochEnded, EpochStarted, Reporter, StageAdvanced, Warned
@@ -91,14 +92,20 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._reporter = reporter
         self._looked = time.monotonic()
+        self._is_lost = False
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Ends the epoch with this step. At a step's end Keras may call in another thread, and to
+        touch the model there would disturb the step that is under way."""
+        if self._is_lost:
+            self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Spares the rest of a long epoch; seldom, since to look at a number is to wait for it."""
         now = time.monotonic()
         if now - self._looked > _SECONDS_BETWEEN_LOOKS:
             self._looked = now
-            if not math.isfinite(float((logs or {}).get("loss", 0.0))):
-                self.model.stop_training = True
+            self._is_lost = not math.isfinite(float((logs or {}).get("loss", 0.0)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the losses on train and val.
@@ -115,6 +122,26 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
             Warned(f"{lost}; the training ends here, with the best epoch before that")
         )
         self.model.stop_training = True
+
+
+class SeedSteps(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets what a step draws follow from the seed, the epoch and the step alone, for a backend that
+    keeps a random state of its own. The first epoch of the fit begins with step `first_step`."""
+
+    def __init__(self, seed: int, first_epoch: int, first_step: int) -> None:
+        super().__init__()
+        self._seed = seed
+        self._first_epoch, self._first_step = first_epoch, first_step
+        self._epoch = first_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Notes which one it is."""
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Seeds the step."""
+        before = self._first_step if self._epoch == self._first_epoch else 0
+        backend.seed_step(self._seed, self._epoch, before + batch)
 
 
 class KeepHistory(keras.callbacks.Callback):  # type: ignore[misc]

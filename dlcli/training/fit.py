@@ -15,7 +15,7 @@ from dlcli.models.precision import scale_loss
 from dlcli.spec.schema import TrainSpec
 from dlcli.training.batches import Batch, BatchSource
 from dlcli.training.best_weights import KeepBest, MeasureAverages
-from dlcli.training.callbacks import EndWhereLossIsLost, KeepHistory, ReportProgress
+from dlcli.training.callbacks import EndWhereLossIsLost, KeepHistory, ReportProgress, SeedSteps
 from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
 from dlcli.training.interrupts import deferred_interrupt
@@ -151,12 +151,14 @@ class _Fit:
     def _epochs(
         self, callbacks: Sequence[Any], place: Place, end: int, validation: dict[str, Any]
     ) -> None:
+        seeding = SeedSteps(self.spec.seed, place.epoch, place.step)
+        own = [] if backend.keeps_random_state_in_variables() else [seeding]
         self.model.fit(
             self._steps(place),
             steps_per_epoch=self.train.num_batches - place.step,
             initial_epoch=place.epoch,
             epochs=end,
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, *own],
             shuffle=False,  # the batches come in their order already
             verbose=0,
             **validation,

@@ -54,8 +54,6 @@ class SaveProgress(keras.callbacks.Callback):  # type: ignore[misc]
     """Saves at the end of epochs, every few minutes within them, and where Ctrl-C was pressed,
     which ends the fit. Belongs behind the callbacks whose state it saves."""
 
-    async_safe = True
-
     def __init__(
         self,
         state: FitState,
@@ -77,16 +75,17 @@ class SaveProgress(keras.callbacks.Callback):  # type: ignore[misc]
             _assign(self._state.counters, self._metrics, _METRICS)
             self._metrics = []
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Saves if it is time to.
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Saves what the steps before have made, if it is time to: at a step's end Keras may call
+        in another thread while the next step is under way.
 
         Raises:
             KeyboardInterrupt: if Ctrl-C was pressed, once all is saved.
         """
-        if batch + 1 == self.params["steps"]:
-            return  # what belongs to the end of the epoch comes first
+        if batch == 0:
+            return  # that is the end of an epoch, or what was restored
         if self._interrupt.came or self._keeper.is_due(within_epoch=True):
-            self._save(Place(self._place.epoch, self.first_step + batch + 1))
+            self._save(Place(self._place.epoch, self.first_step + batch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Saves if it is time to.
