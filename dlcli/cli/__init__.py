@@ -268,6 +268,9 @@ def train(
         ),
     ] = None,
     effort: Annotated[Effort | None, typer.Option(help="How long it may take.")] = None,
+    max_time: Annotated[
+        str | None, typer.Option(help="End within that time, e.g. 10m, with the best so far.")
+    ] = None,
     device: Annotated[
         DeviceName, typer.Option(help="Where layers are trained; auto takes a GPU if there is one.")
     ] = DeviceName.AUTO,
@@ -316,6 +319,8 @@ def train(
     with sentences():
         limit_threads(threads)
         overrides = [*(set_ or []), *([f"train.effort={effort.value}"] if effort else [])]
+        if max_time is not None:
+            overrides.append(f"train.max_time={max_time}")
         if split_from is not None:  # quoted: a run may be called 17
             overrides.append(f"data.split_from={json.dumps(split_from)}")
         options = command.TrainOptions(

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from dlcli.training.trained import StageOutcome, TrainedModel
 
 
+CONVERSION_SECONDS = 15.0
+"""What preparing a body takes, once on a machine."""
+
+
 @dataclass(frozen=True)
 class HeadPlan(Plan):
     """A head on the features of a body that stays as it is; needs no framework."""
@@ -58,7 +62,7 @@ class HeadPlan(Plan):
         self,
         dataset: Dataset,
         folder: Path,  # noqa: ARG002
-        keeper: Keeper,  # noqa: ARG002
+        keeper: Keeper,
         reporter: Reporter,
     ) -> Iterator[StageOutcome]:
         """Runs the body once over every picture and fits the head; where that leaves room once
@@ -70,9 +74,12 @@ class HeadPlan(Plan):
         if pooling != "auto":
             yield self._head(dataset, pooling, reporter)
             return
+        began = keeper.seconds_left
         first = self._head(dataset, AVERAGE, reporter)
         yield first
-        if self._may_have_layout and first.best.val_accuracy < MIRROR_BELOW:
+        again = began - keeper.seconds_left if keeper.is_limited else 0.0
+        has_time = keeper.seconds_left > again + CONVERSION_SECONDS
+        if self._may_have_layout and first.best.val_accuracy < MIRROR_BELOW and has_time:
             second = self._head(dataset, LAYOUT, reporter)
             is_better = second.best.val_loss < first.best.val_loss
             yield second if is_better else replace(second, model=None)

@@ -22,6 +22,10 @@ FEWEST_WRONG = 2
 """With fewer val pictures wrong than this, val cannot tell what is better."""
 
 
+LEAST_SECONDS = 25.0
+"""Until Keras is there and has trained and converted anything, so long goes by."""
+
+
 @dataclass(frozen=True)
 class StagedPlan(HeadPlan):
     """The head needs no framework; Keras is started when it stands."""
@@ -49,8 +53,12 @@ class StagedPlan(HeadPlan):
             yield replace(outcome, model=None) if is_surpassed else outcome
         if best is None:
             raise ValueError("a head has a model")
-        if saved is None and not _can_be_better(best, reporter):
-            return
+        if saved is None:
+            if not _can_be_better(best, reporter):
+                return
+            if keeper.seconds_left < LEAST_SECONDS:
+                reporter.report(Said("no time is left for more: the head is the result"))
+                return
         material = self._material(dataset, folder, keeper, reporter, best.pooling)
         from dlcli.training.refine import reached, refine  # Keras runs from here on
 
@@ -59,10 +67,12 @@ class StagedPlan(HeadPlan):
             best = outcome.model or best
             material = material.after(outcome)
         for stage in self.stages[1 + material.number :]:
-            outcome = refine(material, stage, best)
-            yield outcome
-            best = outcome.model or best
-            material = material.after(outcome)
+            refined = refine(material, stage, best)
+            if refined is None:
+                return
+            yield refined
+            best = refined.model or best
+            material = material.after(refined)
 
     def _material(
         self,

@@ -76,9 +76,15 @@ def _train(
 ) -> TrainResult:
     from dlcli.runs import files
     from dlcli.runs.run import COMPLETED, now
+    from dlcli.spec.schema import seconds_of
     from dlcli.training.keeper import Keeper
 
-    keeper = Keeper(opened.folder / files.CHECKPOINT, lambda rows: write_history(opened, rows))
+    seconds = seconds_of(plan.spec.train.max_time)
+    keeper = Keeper(
+        opened.folder / files.CHECKPOINT,
+        lambda rows: write_history(opened, rows),
+        deadline=None if seconds is None else clock.started + seconds,
+    )
     stages: tuple[StageResult, ...] = ()
     rows: tuple[HistoryRow, ...] = ()
     result: TrainResult | None = None

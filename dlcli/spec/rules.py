@@ -30,7 +30,6 @@ _NEEDS_TRAINING = (
     ("train", "early_stopping"),
     ("train", "ema"),
 )
-_NOT_YET: tuple[Location, ...] = (("train", "max_time"),)
 
 
 def check_rules(
@@ -53,7 +52,6 @@ def check_rules(
                 augmentations, spec.data.color, sure_of_color=sure_of_color
             )
     yield from check_optimizer(spec.train.optimizer, ("train", "optimizer"))
-    yield from _not_yet(spec)
     if sure_of_model:
         yield from check_stages(spec)
         yield from _without_effect(spec, given)
@@ -123,13 +121,6 @@ def _check_end(network: Network) -> Iterator[Fault]:
     yield Fault(last.location, what)
 
 
-def _not_yet(spec: Spec) -> Iterator[Fault]:
-    for location in _NOT_YET:
-        if _differs(spec, location):
-            what = f"is not supported by this version yet: leave it {_default(location)}"
-            yield Fault(location, what)
-
-
 def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     if spec.trains_head_only:
         yield from idle_beside_a_head(spec)
@@ -191,7 +182,3 @@ def _value(section: BaseModel, location: Location) -> Any:
     for part in location:
         found = getattr(found, str(part))
     return found
-
-
-def _default(location: Location) -> str:
-    return str(_value(Spec(), location))

@@ -77,6 +77,15 @@ def _is_duration(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"(\d+(\.\d+)?[hms])+", value))
 
 
+def seconds_of(duration: str) -> float | None:
+    """`10m` or `1h30m` in seconds; None for `none`."""
+    if duration == "none":
+        return None
+    units = {"h": 3600, "m": 60, "s": 1}
+    found = re.findall(r"(\d+(?:\.\d+)?)([hms])", duration)
+    return sum(float(number) * units[unit] for number, unit in found)
+
+
 def _is_last(value: Any) -> bool:
     return isinstance(value, dict) and list(value) == ["last"] and _is_count(value["last"])
 

@@ -10,6 +10,7 @@ from dlcli import backend
 from dlcli.backend import keras
 from dlcli.errors import SpecError
 from dlcli.events import EpochEnded, EpochStarted, Reporter, StageAdvanced, Warned
+from dlcli.training.keeper import Keeper
 from dlcli.training.trained import HistoryRow
 
 _LEAST_SECONDS_BETWEEN = 0.1
@@ -122,6 +123,19 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
             Warned(f"{lost}; the training ends here, with the best epoch before that")
         )
         self.model.stop_training = True
+
+
+class EndInTime(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a training, after the step that is next, when its time is over."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__()
+        self._keeper = keeper
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Looks at the clock."""
+        if self._keeper.seconds_to_train <= 0:
+            self.model.stop_training = True
 
 
 class SeedSteps(keras.callbacks.Callback):  # type: ignore[misc]

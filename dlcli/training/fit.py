@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dlcli import backend
 from dlcli.backend import Model, keras
 from dlcli.errors import ResourceError
-from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.layers import first_line
 from dlcli.models.precision import scale_loss
 from dlcli.spec.schema import TrainSpec
 from dlcli.training.batches import Batch, BatchSource
 from dlcli.training.best_weights import KeepBest, MeasureAverages
-from dlcli.training.callbacks import EndWhereLossIsLost, KeepHistory, ReportProgress, SeedSteps
+from dlcli.training.callbacks import (
+    EndInTime,
+    EndWhereLossIsLost,
+    KeepHistory,
+    ReportProgress,
+    SeedSteps,
+)
 from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
 from dlcli.training.interrupts import deferred_interrupt
@@ -23,6 +29,7 @@ from dlcli.training.keeper import Keeper
 from dlcli.training.losses import make_loss
 from dlcli.training.mixing import mixed
 from dlcli.training.optimizer import make_optimizer
+from dlcli.training.pace import Limits, Pace, measure_pace, shortened
 from dlcli.training.resuming import FitState, Place, SaveProgress, assign_trainable, restore
 from dlcli.training.stages import Stage
 from dlcli.training.trained import HistoryRow
@@ -65,17 +72,10 @@ def fit_model(  # noqa: PLR0917
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
     trained = _with_augmentation(model, augmentation, train.in_turn(0)[0].dtype)
-    epochs = stage.epochs or 1
-    accuracy = keras.metrics.CategoricalAccuracy("accuracy")
-    trained.compile(
-        optimizer=scale_loss(
-            make_optimizer(spec, stage, train.num_batches * epochs), spec.precision
-        ),
-        loss=make_loss(spec),
-        metrics=[accuracy],
-        jit_compile=backend.jit_compile(),
-    )
-    fit = _Fit(trained, train, val, spec, class_weights, epochs)
+    fit = _Fit(trained, train, val, spec, class_weights, stage)
+    if keeper is not None and keeper.is_limited:
+        fit = _within_time(fit, keeper, saved, reporter)
+    train, epochs, accuracy = fit.train, fit.epochs, fit.compile()
     history, best = KeepHistory(stage.name), KeepBest(spec, keeps_last=keeps_last)
     state = FitState(trained, accuracy, best, history)
     place, is_over = restore(state, saved)
@@ -88,6 +88,8 @@ def fit_model(  # noqa: PLR0917
         done_before=place.epoch * train.num_images,
     )
     callbacks = [*averages, EndWhereLossIsLost(reporter), history, best, progress]
+    if keeper is not None and keeper.is_limited:
+        callbacks.append(EndInTime(keeper))
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
     try:
         if keeper is None:
@@ -115,14 +117,41 @@ def fit_model(  # noqa: PLR0917
 
 @dataclass(frozen=True)
 class _Fit:
-    """A compiled model and its batches; epochs are counted from 0 up to `epochs`."""
+    """A model and its batches; epochs are counted from 0 up to `epochs`."""
 
     model: Model
     train: BatchSource
     val: BatchSource
     spec: TrainSpec
     class_weights: Weights | None
-    epochs: int
+    stage: Stage
+
+    @property
+    def epochs(self) -> int:
+        """At most so many."""
+        return self.stage.epochs or 1
+
+    def compile(self) -> Any:
+        """Compiles the model; returns the metric that counts its accuracy."""
+        accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+        optimizer = make_optimizer(self.spec, self.stage, self.train.num_batches * self.epochs)
+        self.model.compile(
+            optimizer=scale_loss(optimizer, self.spec.precision),
+            loss=make_loss(self.spec),
+            metrics=[accuracy],
+            jit_compile=backend.jit_compile(),
+        )
+        return accuracy
+
+    def pace(self) -> Pace:
+        """How fast it is here and now."""
+        self.compile()
+        return measure_pace(self.model, lambda: self._steps(Place()))
+
+    def within(self, limits: Limits) -> _Fit:
+        """What of it fits into these limits."""
+        stage, train = shortened(self.stage, self.train, limits)
+        return replace(self, stage=stage, train=train)
 
     def run(self, callbacks: Sequence[Any], place: Place) -> None:
         """All epochs from `place` on. An epoch that was begun already is ended by a fit of its
@@ -179,6 +208,24 @@ class _Fit:
             "validation_data": _weighted(self.val.at_once(), self.class_weights),
             "validation_batch_size": self.val.batch_size,
         }
+
+
+def _within_time(fit: _Fit, keeper: Keeper, saved: Checkpoint | None, reporter: Reporter) -> _Fit:
+    """As much of it as there is time for; of a fit that is gone on with, what was chosen when it
+    began, so that it is the same fit."""
+    if saved is not None:
+        limits = Limits(**saved.facts["limits"])
+    else:
+        pace = fit.pace()
+        keeper.finishing = keeper.finishing or pace.finishing(fit.train, fit.val)
+        limits = pace.limit(fit.stage, fit.train, fit.val, keeper.seconds_to_train)
+    keeper.facts = {**keeper.facts, "limits": asdict(limits)}
+    if limits != Limits(fit.epochs, fit.train.num_batches):
+        few = f"{limits.epochs} of {fit.epochs} epochs"
+        if limits.steps < fit.train.num_batches:
+            few = f"{limits.steps} of the {fit.train.num_batches} steps of an epoch"
+        reporter.report(Said(f"{fit.stage.name}: there is time for {few}"))
+    return fit.within(limits)
 
 
 def _weighted(batch: Batch, class_weights: Weights | None) -> _Weighted:

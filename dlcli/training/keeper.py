@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,9 @@ class Keeper:
     """Saves checkpoints into a folder, as often as that costs little.
 
     `facts`, `arrays` and `rows` are what the stages before have left, saved along with each
-    checkpoint. `on_saved` is given all rows of the history each time.
+    checkpoint. `on_saved` is given all rows of the history each time. `deadline` is the moment, as
+    `time.monotonic` counts, at which the command is to end; None for no such moment. `finishing`
+    is how many seconds what comes after a fit will take.
     """
 
     def __init__(
@@ -27,10 +30,14 @@ class Keeper:
         folder: Path,
         on_saved: Callable[[Sequence[HistoryRow]], None],
         seconds_between: float = SECONDS_BETWEEN,
+        *,
+        deadline: float | None = None,
     ) -> None:
         self._folder, self._on_saved = folder, on_saved
         self._seconds_between = seconds_between
         self._saved_at, self._cost = time.monotonic(), 0.0
+        self._deadline = deadline
+        self.finishing = 0.0
         self.facts: dict[str, Any] = {}
         self.arrays: dict[str, Any] = {}
         self.rows: tuple[HistoryRow, ...] = ()
@@ -42,6 +49,21 @@ class Keeper:
             DataError: if it is damaged.
         """
         return load_checkpoint(self._folder)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the command is to end at some moment."""
+        return self._deadline is not None
+
+    @property
+    def seconds_left(self) -> float:
+        """Until then; without end where there is no such moment."""
+        return math.inf if self._deadline is None else self._deadline - time.monotonic()
+
+    @property
+    def seconds_to_train(self) -> float:
+        """What is left for a fit."""
+        return self.seconds_left - self.finishing
 
     def is_due(self, *, within_epoch: bool) -> bool:
         """Whether it is time to save: within an epoch only every few minutes, and at the end of one

@@ -35,6 +35,7 @@ from dlcli.training.class_weights import class_weights_of
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_model
 from dlcli.training.keeper import Keeper
+from dlcli.training.limits import stage_within_time
 from dlcli.training.memory import with_batches_that_fit
 from dlcli.training.stages import ALL, Stage
 from dlcli.training.trained import HistoryRow, StageOutcome, TrainedModel
@@ -69,9 +70,9 @@ class Material:
         return replace(self, earlier=(*self.earlier, outcome))
 
 
-def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome:
+def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome | None:
     """Trains the layers of a stage, beginning with what stands; goes on where the keeper has saved
-    something of this stage.
+    something of this stage. None where there is no time left to begin with it.
 
     Raises:
         SpecError: if the loss is no longer a number in the first epoch.
@@ -85,6 +86,15 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
     saved = _saved(material)
     if saved is not None:
         network.model.set_weights(saved.group(_START))
+        stage = replace(stage, views=saved.facts["views"])
+    elif material.keeper.is_limited:
+        within = stage_within_time(
+            material.dataset, part.below or material.body, stage, material.keeper
+        )
+        if within is None:
+            material.reporter.report(Said(f"{stage.name}: no time is left for it"))
+            return None
+        stage = within
     before = network.model.get_weights()
     history = _fit(material, part, stage, saved, before)
     after = network.model.get_weights()
@@ -196,7 +206,7 @@ def _fit(
     earlier = [_facts_of(outcome) for outcome in material.earlier]
 
     def fit(batch_size: int) -> tuple[HistoryRow, ...]:
-        keeper.facts = {"earlier": earlier, "batch_size": batch_size}
+        keeper.facts = {"earlier": earlier, "batch_size": batch_size, "views": stage.views}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
         train, val = _sources(material, part, stage, batch_size)
         with in_precision(part.trained, train_spec.precision) as model:
