@@ -105,7 +105,7 @@ def _train(
                 write_result(opened, result)
     if result is None:
         raise ValueError("a plan must have a stage")
-    result = replace(result, status=COMPLETED)
+    result = replace(result, status=COMPLETED, seconds=clock.seconds())
     write_result(opened, result)
     opened.update(finished=now())
     opened.drop_checkpoint()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,19 @@ def test_an_effort_beside_a_list_of_stages_is_refused(
 ) -> None:
     done = dlcli("train", pets, "--runs-dir", tmp_path, *OPTIONS, "--effort", "best")
     one_sentence(done, 2, "--effort best", "train.stages", "train.stages=auto")
+
+
+@pytest.mark.slow
+def test_a_training_ends_within_its_time(pets: Path, tmp_path: Path, dlcli: Command) -> None:
+    stages = "train.stages=[{trainable: head}, {trainable: all, epochs: 100000}]"
+    options = ("--set", "data.image_size=32", "--set", stages, "--runs-dir", tmp_path, "--json")
+    done = dlcli("train", pets, *options, "--max-time", "60s")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"all layers: there is time for \d+ of 100000 epochs", done.stderr)
+    document = json.loads(done.stdout)
+    assert document["status"] == "completed"
+    assert 1 <= document["stages"][-1]["epochs"] < 100_000
+    too_short = dlcli("train", pets, *options, "--max-time", "5s", "--name", "short")
+    assert too_short.returncode == 0, too_short.stderr
+    assert "no time is left for more: the head is the result" in too_short.stderr
+    assert next(stage["name"] for stage in json.loads(too_short.stdout)["stages"]) == "head"
