@@ -254,11 +254,16 @@ def _fitted(source: SpecSource, start: Start) -> Spec:
     if ("model", "body") in source.given and body != spec.model.body:
         what = f"must be {body}, as in {start.name}, whose body is used, got {spec.model.body}"
         faults.append(Fault(("model", "body"), what))
-    elif body == "int8" and not isinstance(spec.train.stages, str) and not spec.trains_head_only:
+    pooling = run.model.pooling
+    if spec.model.pooling not in ("auto", pooling):
+        what = f"must be {pooling}, as in {start.name}, whose body is used"
+        faults.append(Fault(("model", "pooling"), f"{what}, got {spec.model.pooling}"))
+    if body == "int8" and not isinstance(spec.train.stages, str) and not spec.trains_head_only:
         what = f"must be auto: the body of {start.name} is int8, which stays as it is below a head"
         faults.append(Fault(("train", "stages"), what))
     if faults:
         raise source.error(*faults)
     data = spec.data.model_copy(update=taken)
-    model = spec.model.model_copy(update={"backbone": backbone, "body": body})
+    own = {"backbone": backbone, "body": body, "pooling": pooling}
+    model = spec.model.model_copy(update=own)
     return spec.model_copy(update={"data": data, "model": model})

@@ -127,6 +127,9 @@ def _without_effect(spec: Spec, given: set[Location]) -> Iterator[Fault]:
     elif spec.model.layers is not None and ("model", "dropout") in given:
         what = "belongs to a backbone: among layers write - dropout: 0.2 where it is to be"
         yield Fault(("model", "dropout"), what)
+    elif not spec.begins_trained and _differs(spec, ("model", "pooling")):
+        what = "has no effect where a network begins with random weights: it learns its own"
+        yield Fault(("model", "pooling"), what)
     elif spec.begins_trained and _differs(spec, ("train", "early_stopping")):
         what = (
             "has no effect where a trained body is trained further: val chooses on the way from "

@@ -64,7 +64,7 @@ def rows() -> Iterator[Row]:
 def _train(folder: Path, name: str, body: str, seed: int) -> _Run:
     settings = (f"model.body={body}", f"train.seed={seed}", f"data.split.seed={seed}")
     options = [word for setting in settings for word in ("--set", setting)]
-    command = (*DLCLI, "train", DATA / name, "--json", "--quiet", *options)
+    command = (*DLCLI, "train", DATA / name, "--effort", "quick", "--json", "--quiet", *options)
     environment = {"DLCLI_CACHE": str(folder / "cache"), "DLCLI_RUNS": str(folder / "runs")}
     result = json.loads(run(command, **environment).stdout)
     report = result["test"] or result["val"]

@@ -52,6 +52,7 @@ def write_run(
     *,
     identity: bool = False,
     body: str = "float32",
+    pooling: str = "average",
 ) -> Path:
     """A run that looks finished: a body of 5 features and 200 parameters, and a head."""
     model = folder / "model"
@@ -63,7 +64,7 @@ def write_run(
     head = Head(weights, np.zeros(3, np.float32))
     head.save(model / "head.npz")
     parameters = 200 + (0 if identity else head.size)
-    facts = ModelFacts(backbone, "random", parameters, parameters, body)
+    facts = ModelFacts(backbone, "random", parameters, parameters, body, pooling)
     write_artifact(model, CLASSES, PixelFormat((20, 16), "pad", "grayscale"), facts, None)
     return folder
 
@@ -125,6 +126,14 @@ def test_a_head_on_a_run_reads_pictures_as_the_run_did(named: str, tmp_path: Pat
     assert plan.facts == ModelFacts(None, str(run), 200 + 18, 18)
     assert [row.name for row in plan.summary.rows] == ["network", "probabilities"]
     assert texts(recorder) == [f"the head is new; the body is that of {run}"]
+
+
+def test_the_features_of_a_run_are_taken_as_they_are(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "base", pooling="layout")
+    plan, _ = plan_of(f"model.weights={run}")
+    assert plan.spec.model.pooling == "layout"
+    with pytest.raises(SpecError, match=r"model\.pooling must be layout, as in .*, got average"):
+        plan_of(f"model.weights={run}", "model.pooling=average")
 
 
 def test_a_head_on_a_run_is_written_down_without_a_backbone(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def test_a_run_is_whole(work: Work) -> None:
         "parameters": 283,
         "trainable_parameters": 267,
         "body": "float32",
+        "pooling": "average",
     }
 
 

@@ -1,0 +1,123 @@
+"""A whole training against the recipe of the Keras guide on the same pictures: how soon it is as
+right on val as that ever becomes, and how right it is on test in the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.measure import DLCLI, run
+from tests.conftest import SHARED
+
+Row = tuple[str, str, str]
+DATA = SHARED / "data"
+GUIDE = Path(__file__).with_name("keras_guide.py")
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """Val accuracies in their order, each with the seconds since the process began; and the
+    accuracy on test, where there is one."""
+
+    moments: tuple[tuple[float, float], ...]
+    test: float | None
+
+    @property
+    def best(self) -> float:
+        return max(accuracy for _, accuracy in self.moments)
+
+    def seconds_until(self, accuracy: float) -> float | None:
+        """When val was first that accurate; None if it never was."""
+        return next((seconds for seconds, reached in self.moments if reached >= accuracy), None)
+
+
+def rows() -> Iterator[Row]:
+    """(what, at least, measured)"""
+    if not DATA.exists():
+        yield "whole trainings on photos", "present", f"absent: {DATA}"
+        return
+    with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
+        for name, share in (("hymenoptera", "1/2"), ("clothing10", "1/3"), ("animals5", "")):
+            yield from _compare(Path(folder) / name, name, share)
+
+
+def _compare(folder: Path, name: str, share: str) -> Iterator[Row]:
+    folder.mkdir()
+    ours = [_train(folder, name, seed) for seed in SEEDS]
+    heads = [_train(folder, name, seed, "--effort", "quick") for seed in SEEDS]
+    # Its time does not depend on the seed; three trainings of it take an hour.
+    guide = _follow_guide(folder, name, SEEDS[0])
+    theirs, our_seconds = guide.seconds_until(guide.best), ours[0].seconds_until(guide.best)
+    what = f"{name}: seconds until val is as right as the guide's recipe ever is ({guide.best:.3f})"
+    said = "never" if our_seconds is None else f"{our_seconds:.1f} s"
+    if our_seconds is not None and theirs is not None:
+        said += f" against {theirs:.1f} s: {our_seconds / theirs:.2f} of it"
+    yield what, f"<= {share}" if share else "", said
+    if guide.test is None:
+        return
+    mean, head_mean = _mean(ours), _mean(heads)
+    listed = ", ".join(f"{one.test:.3f}" for one in ours)
+    what = f"{name}: accuracy on test, mean of {len(SEEDS)} seeds, against the guide's recipe"
+    yield what, ">= it", f"{mean:.3f} ({listed}) against {guide.test:.3f} (seed {SEEDS[0]})"
+    what = f"{name}: the same against the head alone"
+    asked = ">= 1 point more" if name == "clothing10" else ""
+    yield what, asked, f"{100 * (mean - head_mean):+.2f} points ({head_mean:.3f})"
+
+
+def _mean(reached: list[_Reached]) -> float:
+    return statistics.mean(one.test or 0.0 for one in reached)
+
+
+def _train(folder: Path, name: str, seed: int, *more: str) -> _Reached:
+    """Nothing is kept from before but the converted body, which a machine makes once."""
+    cache = folder / "cache"
+    subprocess.run(["rm", "-rf", *map(str, cache.glob("[!b]*"))], check=True)
+    options = ("--set", f"train.seed={seed}", "--set", f"data.split.seed={seed}", *more)
+    run_name = f"seed-{seed}{''.join(more)}"
+    command = [*DLCLI, "train", str(DATA / name), "--json", "--name", run_name, *options]
+    environment = {"DLCLI_CACHE": str(cache), "DLCLI_RUNS": str(folder / "runs")}
+    if not cache.exists():
+        run((*command, "--set", "train.stages=[{trainable: head}]", "--set", "data.split.seed=99",
+             "--name", "first"), **environment)  # fmt: skip
+    began = time.time()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    moments = []
+    assert process.stderr is not None and process.stdout is not None  # noqa: PT018
+    for line in process.stderr:
+        if "val accuracy" in line:
+            reached = float(line.partition("val accuracy")[2].split()[0])
+            moments.append((time.time() - began, reached))
+    document = json.loads(process.stdout.read())
+    process.wait()
+    moments.append((time.time() - began, document["val"]["accuracy"]))
+    return _Reached(tuple(moments), document["test"] and document["test"]["accuracy"])
+
+
+def _follow_guide(folder: Path, name: str, seed: int) -> _Reached:
+    """On the very pictures that the run of that seed was trained and measured on."""
+    split = folder / "runs" / f"seed-{seed}" / "split.csv"
+    with split.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            source = Path(row["path"])
+            target = folder / "guide" / row["split"] / row["label"] / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source if source.is_absolute() else DATA / name / source)
+    parts = [folder / "guide" / part for part in ("train", "val", "test")]
+    test = str(parts[2]) if parts[2].exists() else "-"
+    command = (sys.executable, GUIDE, parts[0], parts[1], test, seed)
+    lines = [json.loads(line) for line in run(command).stdout.splitlines()]
+    moments = [(line["seconds"], line["val_accuracy"]) for line in lines if "seconds" in line]
+    return _Reached(tuple(moments), next((x["accuracy"] for x in lines if "accuracy" in x), None))
