@@ -334,6 +334,7 @@ def test_a_head_on_the_body_of_a_run(
         "parameters": 283,
         "trainable_parameters": 27,
         "body": "float32",
+        "pooling": "average",
     }
     model = {path.name for path in (run / "model").iterdir()}
     assert model == {"body.tflite", "head.npz", "model.json", "body.keras", "typicality.npz"}
@@ -360,8 +361,14 @@ def test_its_resolved_spec_repeats_the_head(
     done = dlcli("train", head_run[0] / "spec.yaml", "--name", "head2", cwd=work.folder)
     assert done.returncode == 0, done.stderr
     again = work.folder / "runs" / "head2"
-    for name in ("history.csv", "metrics.json", "spec.yaml", "model/head.npz"):
+    for name in ("history.csv", "metrics.json", "model/head.npz"):
         assert (again / name).read_bytes() == (head_run[0] / name).read_bytes(), name
+    plans, specs = zip(
+        *((run / "spec.yaml").read_text().split("\n", 1) for run in (head_run[0], again)),
+        strict=True,
+    )
+    assert specs[0] == specs[1]
+    assert all(plan.startswith("# plan: a head on the features") for plan in plans)
 
 
 def test_pictures_of_another_size_than_the_body_s(
