@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcli.errors import DataError, UsageError
+from dlcli.errors import DataError, SpecError, UsageError
 from dlcli.events import Reporter, Said
 
 if TYPE_CHECKING:
     from dlcli.commands.train import TrainOptions
     from dlcli.data.dataset import Dataset
     from dlcli.runs.run import Run
+    from dlcli.spec.schema import Spec
 
 _LEAVE_OUT = "Leave it out, or begin a new run."
 
@@ -116,7 +118,7 @@ def _require_the_same(options: TrainOptions, run: Run) -> None:
                 fix=_LEAVE_OUT,
             )
     spec = run.folder / files.SPEC
-    if options.overrides and read_spec(spec, options.overrides).spec != read_spec(spec).spec:
+    if options.overrides and not _amounts_to(read_spec(spec).spec, spec, options.overrides):
         raise UsageError(
             "this run was begun otherwise.",
             where=" ".join(options.overrides),
@@ -133,3 +135,13 @@ def _stored(run: Run) -> dict[str, Any]:
             where=str(run.folder),
             fix="Begin a new run.",
         ) from error
+
+
+def _amounts_to(wanted: Spec, file: Path, overrides: tuple[str, ...]) -> bool:
+    """Whether a spec with some keys set anew is `wanted`."""
+    from dlcli.spec.loader import read_spec
+
+    try:
+        return read_spec(file, overrides).spec == wanted
+    except SpecError:
+        return False

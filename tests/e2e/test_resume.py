@@ -128,6 +128,37 @@ def test_a_run_that_is_over_gives_its_result_again(work: Path, dlcli: Command) -
     assert document["model"]["parameters"] == 283
 
 
+ON_A_DISK_THAT_FILLS = """\
+import errno, os, runpy
+
+flush, left = os.fsync, 4
+
+def fills_up(descriptor):
+    global left
+    left -= os.path.exists("runs/full/checkpoint/state.npz")
+    if left < 0:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    flush(descriptor)
+
+os.fsync = fills_up
+runpy.run_module("dlcli", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_takes_nothing_that_is_saved(work: Path, dlcli: Command) -> None:
+    command = [sys.executable, "-c", ON_A_DISK_THAT_FILLS, "train", "spec.yaml", "--name", "full"]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    one_sentence(done, 7, "No space left on device")
+    run = work / "runs" / "full"
+    rows = (run / "history.csv").read_text().splitlines()
+    assert len(rows) > 1
+    assert (work / "runs" / "whole" / "history.csv").read_text().startswith(rows[0])
+    resumed = dlcli("train", "--resume", "full", cwd=work)
+    assert resumed.returncode == 0, resumed.stderr
+    require_same(run, work / "runs" / "whole")
+
+
 @pytest.fixture
 def unbegun(work: Path) -> Path:
     """A run that was killed before its first checkpoint."""
