@@ -206,14 +206,14 @@ def _auto_augment(image_size: tuple[int, int]) -> Augmentations:
 
 
 def describe_plan(spec: Spec, stages: tuple[Stage, ...]) -> Iterator[str]:
-    """The plan in a few words, a stage each."""
+    """The plan in a few words, a stage each; the first that sees augmented pictures says how."""
+    augment = spec.augment if isinstance(spec.augment, list) else []
+    names = [item if isinstance(item, str) else next(iter(item)) for item in augment]
+    seen = f"; augmented by {', '.join(names)}" if names else ""
     for stage in stages:
         if stage.trainable == HEAD:
             yield _HEADS[spec.model.pooling]
             continue
-        augment = spec.augment if isinstance(spec.augment, list) else []
-        names = [item if isinstance(item, str) else next(iter(item)) for item in augment]
-        seen = f"; augmented by {', '.join(names)}" if names else ""
         how = (
             f"{stage.epochs} epochs, {stage.batch_size} pictures a step, "
             f"learning rate {stage.learning_rate:g}"
@@ -224,3 +224,4 @@ def describe_plan(spec: Spec, stages: tuple[Stage, ...]) -> Iterator[str]:
         else:
             up_to = "" if spec.begins_trained else "up to "
             yield f"all layers for {up_to}{how}{seen}"
+        seen = ""
