@@ -349,6 +349,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
             "parameters": 10,
             "trainable_parameters": 8,
             "body": "float32",
+            "pooling": "average",
             "layers": [
                 {
                     "name": "dense_0",
