@@ -51,7 +51,8 @@ def main(train_folder: str, val_folder: str, test_folder: str, seed: int) -> Non
     model = keras.Model(pixels, keras.layers.Dense(num_classes, activation="softmax")(x))
     for is_frozen, rate in ((True, 1e-3), (False, 1e-5)):
         body.trainable = not is_frozen
-        model.compile(keras.optimizers.Adam(rate), "categorical_crossentropy", ["accuracy"])
+        adam = keras.optimizers.Adam(rate)
+        model.compile(adam, "categorical_crossentropy", metrics=["accuracy"])
         model.fit(train, validation_data=val, epochs=EPOCHS, callbacks=[Tell()], verbose=0)
     if test_folder != "-":
         test = dataset(test_folder, shuffle=False)
