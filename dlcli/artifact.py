@@ -29,7 +29,8 @@ _RESTORE = "Train again, or take the run from a backup."
 class ModelFacts:
     """What a network is made of; `trainable_parameters` are those its training changed.
     `backbone` is None for a list of layers; `body` is what body.tflite counts in, float32 or
-    int8; `pooling` is what its features are: `average`, or `layout` with those of a grid."""
+    int8; `pooling` is what its features are: `average`, or `layout` with those of a grid; `refit`
+    whether it was trained once more, on the pictures of val and test as well."""
 
     backbone: str | None
     weights: str
@@ -37,6 +38,7 @@ class ModelFacts:
     trainable_parameters: int
     body: str = "float32"
     pooling: str = AVERAGE
+    refit: bool = False
 
 
 @dataclass(frozen=True)

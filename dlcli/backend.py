@@ -121,6 +121,11 @@ def keeps_random_state_in_variables() -> bool:
     return device().backend != "torch"
 
 
+def seed(number: int) -> None:
+    """Seeds every random state anew, so that what is built next begins as it would have first."""
+    _seed(_module("backend"), _prepared["choice"]["backend"], number)
+
+
 def seed_step(*numbers: int) -> None:
     """Lets what torch draws from now on follow from these numbers."""
     torch: Any = _module("torch")

@@ -50,14 +50,15 @@ class EpochStarted:
 @dataclass(frozen=True)
 class EpochEnded:
     """Epoch `epoch` of at most `num_epochs` of a stage is over, with these numbers; `accuracy` is
-    that on the training pictures, `learning_rate` the one the epoch ended with."""
+    that on the training pictures, `learning_rate` the one the epoch ended with. Those of val are
+    None where val is trained on, too."""
 
     name: str
     epoch: int
     num_epochs: int
     loss: float
-    val_loss: float
-    val_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
     accuracy: float | None = None
     learning_rate: float | None = None
 

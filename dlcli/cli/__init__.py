@@ -284,6 +284,12 @@ def train(
             help="The same weights from the same seed on a GPU, too; on a CPU it is always so.",
         ),
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Train once more, on train, val and test, when the numbers are taken."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 4 if a picture is unreadable.")
     ] = False,
@@ -336,6 +342,7 @@ def train(
             device=device.value,
             backend=backend.value,
             deterministic=deterministic,
+            refit=refit,
         )
         with make_reporter(quiet=quiet) as reporter:
             everybody = with_listeners(reporter, tensorboard=tensorboard, mlflow=mlflow)

@@ -72,7 +72,9 @@ def run(options: EvaluateOptions, reporter: Reporter) -> EvaluateResult:
 
     opened = open_run(options.run, options.runs_folder, reporter)
     own = Run(opened.folder).pictures()
+    is_refit = opened.classifier.artifact.model.refit
     if options.target is None:
+        _require_measurable(opened, is_refit=is_refit)
         labelled = _own_pictures(opened, own, options.split, reporter)
     else:
         labelled = _labelled_pictures(options.target, options.split, reporter)
@@ -81,7 +83,8 @@ def run(options: EvaluateOptions, reporter: Reporter) -> EvaluateResult:
     answers, skipped = _ask(opened, labelled, reporter)
     _tell_of_skipped(labelled, skipped, answers, reporter)
     if options.target is not None and own is not None:
-        _warn_of_training_pictures(answers, {row["sha256"] for row in own.of("train")}, reporter)
+        trained = own.rows if is_refit else own.of("train")
+        _warn_of_training_pictures(answers, {row["sha256"] for row in trained}, reporter)
     label_of = {name: label for label, name in enumerate(class_names)}
     labels = np.array([label_of[answer.name] for answer in answers], np.int64)
     probabilities = np.stack([answer.probabilities for answer in answers])
@@ -131,6 +134,19 @@ def _ask(
         reporter.report(StageAdvanced(STAGE, number + 1))
     reporter.report(StageEnded(STAGE))
     return answers, skipped
+
+
+def _require_measurable(opened: OpenedRun, *, is_refit: bool) -> None:
+    """A model that has seen its test pictures cannot be measured with them."""
+    from dlcli.runs import files
+
+    if is_refit:
+        raise UsageError(
+            "this model was trained once more on all of its pictures (--refit), test among them.",
+            where=opened.name,
+            fix="Name pictures that it has not seen: dlcli evaluate FOLDER. The numbers that were "
+            f"taken before are in {files.METRICS}.",
+        )
 
 
 def _own_pictures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,6 +83,23 @@ class HeadPlan(Plan):
             second = self._head(dataset, LAYOUT, reporter)
             is_better = second.best.val_loss < first.best.val_loss
             yield second if is_better else replace(second, model=None)
+
+    def refit(
+        self,
+        best: TrainedModel,
+        outcomes: Sequence[StageOutcome],  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+        keeper: Keeper,  # noqa: ARG002
+        reporter: Reporter,
+    ) -> TrainedModel | None:
+        """Fits the head that was best on all pictures."""
+        return self._refit_head(best, reporter)
+
+    def _refit_head(self, head: TrainedModel, reporter: Reporter) -> TrainedModel:
+        from dlcli.training.quick import refit_head
+
+        kept = self._find_body(reporter, self._calibration(head.dataset), head.pooling)
+        return refit_head(head, kept, reporter, class_weights=self.spec.train.class_weights)
 
     @property
     def _may_have_layout(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dlcli.models.network import BuiltNetwork
     from dlcli.spec.loader import SpecSource
     from dlcli.training.keeper import Keeper
-    from dlcli.training.trained import StageOutcome
+    from dlcli.training.trained import StageOutcome, TrainedModel
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,26 @@ class NetworkPlan(Plan):
             self.network, dataset, self.spec, stage, folder, reporter, keeper=keeper
         )
         yield StageOutcome(stage.name, trained.history, trained, self.facts.trainable_parameters)
+
+    def refit(
+        self,
+        best: TrainedModel,
+        outcomes: Sequence[StageOutcome],  # noqa: ARG002
+        folder: Path,
+        keeper: Keeper,
+        reporter: Reporter,
+    ) -> TrainedModel | None:
+        """Trains a new network as long as was best."""
+        from dlcli import backend
+        from dlcli.models.network import build_network
+        from dlcli.training.whole import train_network_again
+
+        backend.seed(self.spec.train.seed)
+        class_names = best.dataset.class_names
+        network = build_network(self.spec, len(class_names))
+        _load_start(network, self.start, class_names, reporter)
+        (stage,) = self.stages
+        return train_network_again(network, best, self.spec, stage, folder, keeper, reporter)
 
 
 def plan_network(

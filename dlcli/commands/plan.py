@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +103,18 @@ class Plan(ABC):
     ) -> Iterator[StageOutcome]:
         """Trains, stage by stage, with `folder` for what is made on the way; goes on where the
         keeper has saved something."""
+
+    @abstractmethod
+    def refit(
+        self,
+        best: TrainedModel,
+        outcomes: Sequence[StageOutcome],
+        folder: Path,
+        keeper: Keeper,
+        reporter: Reporter,
+    ) -> TrainedModel | None:
+        """Trains once more, on the pictures of train, val and test alike, what the stages have come
+        to; None if the loss is lost."""
 
 
 def make_plan(

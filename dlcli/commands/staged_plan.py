@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcli.commands.head_plan import HeadPlan
-from dlcli.events import Reporter, Said, Warned
+from dlcli.events import NullReporter, Reporter, Said, Warned
 
 if TYPE_CHECKING:
     from dlcli.backend import Model
@@ -45,7 +45,7 @@ class StagedPlan(HeadPlan):
         better."""
         saved = keeper.load()
         below = saved.facts["earlier"] if saved else []
-        is_surpassed = any(stage["is_kept"] for stage in below)
+        is_surpassed = any(stage["share"] is not None for stage in below)
         best: TrainedModel | None = None
         for outcome in super().train(dataset, folder, keeper, reporter):
             best = outcome.model or best
@@ -73,6 +73,36 @@ class StagedPlan(HeadPlan):
             yield refined
             best = refined.model or best
             material = material.after(refined)
+
+    def refit(
+        self,
+        best: TrainedModel,
+        outcomes: Sequence[StageOutcome],
+        folder: Path,
+        keeper: Keeper,
+        reporter: Reporter,
+    ) -> TrainedModel | None:
+        """The head that stood first on all pictures, and below it the stages that were kept."""
+        from dlcli.training.quick import HEADS
+
+        below = [outcome for outcome in outcomes if outcome.name not in HEADS]
+        pairs = zip(self.stages[1:], below, strict=False)
+        kept = [(stage, outcome) for stage, outcome in pairs if outcome.share is not None]
+        if not kept:
+            return super().refit(best, outcomes, folder, keeper, reporter)
+        # A run that is gone on with has a better model than its head's.
+        first = super().train(best.dataset, folder, keeper, NullReporter())
+        *_, head = (outcome.model for outcome in first if outcome.model)
+        head = self._refit_head(head, reporter)
+        dataset = best.dataset.as_one()
+        material = self._material(dataset, folder, keeper, reporter, head.pooling)
+        from dlcli.training.refit import ChosenStage, refit_stages
+
+        chosen = [
+            ChosenStage(stage, len(outcome.history), outcome.share or 1.0)
+            for stage, outcome in kept
+        ]
+        return refit_stages(material, chosen, head.head, best)
 
     def _material(
         self,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dlcli.spec.schema import Spec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
-KEPT_OPTIONS = ("strict", "device", "backend", "deterministic")
+KEPT_OPTIONS = ("strict", "device", "backend", "deterministic", "refit")
 _BEGINNINGS = {"imagenet": "ImageNet weights", "random": "random weights"}
 
 
@@ -38,6 +38,7 @@ class TrainOptions:
     device: str = "auto"
     backend: str = "tensorflow"
     deterministic: bool = False
+    refit: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """What a training that is gone on with must know beside its spec."""
@@ -84,11 +85,12 @@ def _begin(
     from dlcli.commands.split_rule import choose_split_rule
     from dlcli.commands.train_stages import Clock, train_in
     from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
-    from dlcli.data.split import TRAIN
+    from dlcli.data.split import PARTS, TRAIN
     from dlcli.machine.device import Choice
 
     clock = Clock()
     source = read_options(options)
+    _require_time_to_refit(options, source.spec)
     folder = _folder_of(source.spec)
     if earlier is None:
         require_room(options, folder)
@@ -105,6 +107,10 @@ def _begin(
             choice=Choice(options.device, options.backend, options.deterministic),
         )
     _introduce(plan, sizes, reporter)
+    if options.refit:
+        num_images = sum(sizes[part] for part in PARTS)
+        once_more = f"once more on all {num_images} pictures, when the numbers are taken"
+        reporter.report(Said(f"refit: {once_more}"))
     if options.dry_run:
         return DryRunResult(plan, index.class_names, sizes)
     with clock.phase("model"):
@@ -113,7 +119,7 @@ def _begin(
         strict = options.strict or plan.spec.data.unreadable == "error"
         dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
     opened = reopen(earlier, dataset) if earlier else open_new_run(options, plan, dataset)
-    result = train_in(opened, plan, dataset, clock, reporter)
+    result = train_in(opened, plan, dataset, clock, reporter, refit=options.refit)
     return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))
 
 
@@ -153,6 +159,15 @@ def _require_use_of_effort(spec: Spec, overrides: tuple[str, ...]) -> None:
             "changes nothing where the spec lists train.stages.",
             where=f"--effort {efforts[-1]}",
             fix="Leave it out, or let it choose them: --set train.stages=auto.",
+        )
+
+
+def _require_time_to_refit(options: TrainOptions, spec: Spec) -> None:
+    if options.refit and spec.train.max_time != "none":
+        raise UsageError(
+            "trains once more as long as the best training took, whatever train.max_time says.",
+            where="--refit",
+            fix="Leave one of the two out.",
         )
 
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from dlcli.commands.train_result import StageResult, TrainResult, write_history, write_result
 from dlcli.errors import DataError
-from dlcli.events import Reporter, RunClosed, Said
+from dlcli.events import Reporter, RunClosed, Said, Warned
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dlcli.artifact import ModelFacts
     from dlcli.commands.plan import Plan
     from dlcli.data.dataset import Dataset
@@ -46,9 +48,16 @@ class Clock:
 
 
 def train_in(
-    opened: Run, plan: Plan, dataset: Dataset, clock: Clock, reporter: Reporter
+    opened: Run,
+    plan: Plan,
+    dataset: Dataset,
+    clock: Clock,
+    reporter: Reporter,
+    *,
+    refit: bool = False,
 ) -> TrainResult:
-    """Trains, stage by stage. However it ends, run.json and those who watch are told.
+    """Trains, stage by stage, and with `refit` once more on all pictures when the numbers are
+    taken. However it ends, run.json and those who watch are told.
 
     Raises:
         KeyboardInterrupt: once what was reached is saved.
@@ -59,7 +68,7 @@ def train_in(
     with opened.at_work():
         try:
             reporter.report(run_opened(opened, plan.spec))
-            result = _train(opened, plan, dataset, clock, reporter)
+            result = _train(opened, plan, dataset, clock, reporter, refit=refit)
         except KeyboardInterrupt:
             _close(opened, INTERRUPTED, clock, reporter)
             reporter.report(Said(f"go on with:  dlcli train --resume {opened.folder}"))
@@ -72,7 +81,13 @@ def train_in(
 
 
 def _train(
-    opened: Run, plan: Plan, dataset: Dataset, clock: Clock, reporter: Reporter
+    opened: Run,
+    plan: Plan,
+    dataset: Dataset,
+    clock: Clock,
+    reporter: Reporter,
+    *,
+    refit: bool,
 ) -> TrainResult:
     from dlcli.runs import files
     from dlcli.runs.run import COMPLETED, now
@@ -85,12 +100,14 @@ def _train(
         lambda rows: write_history(opened, rows),
         deadline=None if seconds is None else clock.started + seconds,
     )
+    found: list[StageOutcome] = []
     stages: tuple[StageResult, ...] = ()
     rows: tuple[HistoryRow, ...] = ()
     result: TrainResult | None = None
     with opened.workspace() as folder:
         outcomes = plan.train(dataset, folder, keeper, reporter)
         while (outcome := _next(outcomes, clock)) is not None:
+            found.append(outcome)
             stages += (_stage_result(outcome, clock, stages),)
             if outcome.model is None:
                 rows += _not_kept(outcome.history)
@@ -103,13 +120,43 @@ def _train(
                 result = replace(result, stages=stages, seconds=clock.seconds())
                 write_history(opened, rows)
                 write_result(opened, result)
-    if result is None:
-        raise ValueError("a plan must have a stage")
+        if result is None:
+            raise ValueError("a plan must have a stage")
+        if refit:
+            with clock.phase("refit"):
+                refitted = _refit(opened, plan, found, folder, reporter)
+            result = replace(result, model=refitted or result.model)
     result = replace(result, status=COMPLETED, seconds=clock.seconds())
     write_result(opened, result)
     opened.update(finished=now())
     opened.drop_checkpoint()
     return result
+
+
+def _refit(
+    opened: Run, plan: Plan, found: Sequence[StageOutcome], folder: Path, reporter: Reporter
+) -> ModelFacts | None:
+    """Trains once more on all pictures, and writes that model in place of the one that was
+    measured; None where that stays."""
+    from dlcli.runs import files
+    from dlcli.training.artifact import write_model
+    from dlcli.training.keeper import Keeper
+
+    outcome = next(outcome for outcome in reversed(found) if outcome.model)
+    best = outcome.model
+    if best is None:
+        raise ValueError("a plan must come to a model")
+    keeper = Keeper(opened.folder / files.CHECKPOINT / files.REFIT, lambda _: None)
+    num_images = len(best.dataset.as_one().rows("train"))
+    reporter.report(Said(f"refit: once more on all {num_images} pictures"))
+    model = plan.refit(best, found, folder, keeper, reporter)
+    if model is None:
+        reporter.report(Warned("the model that was measured stays"))
+        return None
+    facts = replace(plan.facts_of(outcome, model), refit=True)
+    with opened.new_model() as building:
+        write_model(building, model, plan.pixel_format, facts)
+    return facts
 
 
 def _next(outcomes: Iterator[StageOutcome], clock: Clock) -> StageOutcome | None:

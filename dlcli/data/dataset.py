@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,10 @@ class Dataset:
     def rows(self, split: str) -> NDArray[np.int64]:
         """The rows of a split, in the order of the index."""
         return np.array([row for row, own in enumerate(self.splits) if own == split], np.int64)
+
+    def as_one(self) -> Dataset:
+        """All pictures of train, val and test as training pictures."""
+        return replace(self, splits=tuple(split and TRAIN for split in self.splits))
 
     def labels(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64 (len(rows),)"""

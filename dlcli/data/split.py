@@ -32,7 +32,7 @@ from dlcli.data.deal import Booleans, Integers, deal, tabulate
 from dlcli.errors import DataError
 
 TRAIN, VAL, TEST = "train", "val", "test"
-_PARTS = (TRAIN, VAL, TEST)
+PARTS = (TRAIN, VAL, TEST)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def split_groups(
     _require_two_groups(num_groups, num_images, class_names)
     needs = needed_parts(num_groups, fractions)
     parts = deal(table, share_out(num_images, needs, fractions), needs)
-    return [_PARTS[part] for part in parts[numbers].tolist()]
+    return [PARTS[part] for part in parts[numbers].tolist()]
 
 
 def extend_split(known: Sequence[str | None], groups: Sequence[str]) -> list[str]:
@@ -76,7 +76,7 @@ def extend_split(known: Sequence[str | None], groups: Sequence[str]) -> list[str
     latest: dict[str, str] = {}
     for split, group in zip(known, groups, strict=True):
         if split is not None:
-            latest[group] = max(split, latest.get(group, TRAIN), key=_PARTS.index)
+            latest[group] = max(split, latest.get(group, TRAIN), key=PARTS.index)
     return [
         split if split is not None else latest.get(group, TRAIN)
         for split, group in zip(known, groups, strict=True)

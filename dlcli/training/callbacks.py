@@ -19,9 +19,13 @@ _MEASURED = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 def is_number(logs: dict[str, Any] | None) -> bool:
-    """Whether an epoch's losses are finite."""
+    """Whether an epoch's losses are finite: on train, and on val where that is measured."""
     found = logs or {}
-    return all(math.isfinite(found.get(key, math.nan)) for key in ("loss", "val_loss"))
+    return all(math.isfinite(found.get(*key)) for key in (("loss", math.nan), ("val_loss", 0.0)))
+
+
+def _number(logs: dict[str, Any], key: str) -> float | None:
+    return float(logs[key]) if key in logs else None
 
 
 def _learning_rate(model: Any) -> float:
@@ -75,8 +79,8 @@ class ReportProgress(keras.callbacks.Callback):  # type: ignore[misc]
                 epoch + 1,
                 self.params["epochs"],
                 float(found["loss"]),
-                float(found["val_loss"]),
-                float(found["val_accuracy"]),
+                _number(found, "val_loss"),
+                _number(found, "val_accuracy"),
                 accuracy=float(found["accuracy"]),
                 learning_rate=_learning_rate(self.model),
             )
@@ -94,6 +98,7 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
         self._reporter = reporter
         self._looked = time.monotonic()
         self._is_lost = False
+        self.has_ended = False
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Ends the epoch with this step. At a step's end Keras may call in another thread, and to
@@ -122,7 +127,7 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
         self._reporter.report(
             Warned(f"{lost}; the training ends here, with the best epoch before that")
         )
-        self.model.stop_training = True
+        self.has_ended = self.model.stop_training = True
 
 
 class EndInTime(keras.callbacks.Callback):  # type: ignore[misc]

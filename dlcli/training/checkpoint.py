@@ -47,7 +47,7 @@ def save_checkpoint(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str,
     Raises:
         OSError: if the disk is full; what was saved before stays.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **facts}).encode("ascii")
     content = {_FACTS: np.frombuffer(text, np.uint8), **arrays}
     descriptor, temporary = tempfile.mkstemp(prefix=".", dir=folder)

@@ -34,8 +34,11 @@ def finish_network(
     history: tuple[HistoryRow, ...],
     folder: Path,
     reporter: Reporter,
+    *,
+    temperature: float | None = None,
 ) -> TrainedModel:
-    """Writes body.tflite and model.keras into `folder`; the temperature is fitted on val.
+    """Writes body.tflite and model.keras into `folder`; the temperature is fitted on val, where it
+    is not given.
 
     Raises:
         ResourceError: if the conversion fails.
@@ -49,7 +52,9 @@ def finish_network(
     _check(network, body, dataset)
     reporter.report(StageEnded(_STAGE))
     features = kept_features(dataset.store, body, sha256_of(body_path), reporter)
-    head = _calibrated(network.head(), features, dataset)
+    head = network.head(temperature or 1.0)
+    if temperature is None:
+        head = _calibrated(head, features, dataset)
     network_path = folder / NETWORK
     _with_temperature(network, head.temperature).save(network_path)
     seen, chosen = (features[dataset.rows(split)].astype(np.float32) for split in (TRAIN, VAL))

@@ -71,10 +71,10 @@ def fit_model(  # noqa: PLR0917
     """
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
-    trained = _with_augmentation(model, augmentation, train.in_turn(0)[0].dtype)
+    trained = _with_augmentation(model, augmentation, train)
     fit = _Fit(trained, train, val, spec, class_weights, stage)
     if keeper is not None and keeper.is_limited:
-        fit = _within_time(fit, keeper, saved, reporter)
+        fit = _within_time(fit, val, keeper, saved, reporter)
     train, epochs, accuracy = fit.train, fit.epochs, fit.compile()
     history, best = KeepHistory(stage.name), KeepBest(spec, keeps_last=keeps_last)
     state = FitState(trained, accuracy, best, history)
@@ -91,21 +91,8 @@ def fit_model(  # noqa: PLR0917
     if keeper is not None and keeper.is_limited:
         callbacks.append(EndInTime(keeper))
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
-    try:
-        if keeper is None:
-            fit.run(callbacks, place)
-        elif not is_over:
-            with deferred_interrupt() as interrupt:
-                saving = SaveProgress(state, keeper, interrupt, saved)
-                fit.run([*callbacks, saving], place)
-    except Exception as error:
-        if not backend.is_indeterministic(error):
-            raise
-        raise ResourceError(
-            f"an op of this network has no deterministic form here: {first_line(error)}.",
-            where="--deterministic",
-            fix="Leave it out, or train with --device cpu, which is always deterministic.",
-        ) from error
+    if not is_over:
+        _run(fit, callbacks, place, state, keeper, saved)
     best.restore(trained)
     rows = tuple(replace(row, kept=row.epoch - 1 == best.best_epoch) for row in history.rows)
     kept = next(row for row in rows if row.kept)
@@ -115,16 +102,53 @@ def fit_model(  # noqa: PLR0917
     return rows
 
 
+def fit_again(
+    model: Model,
+    augmentation: Sequence[Any],
+    train: BatchSource,
+    spec: TrainSpec,
+    stage: Stage,
+    reporter: Reporter,
+    *,
+    end: int,
+    class_weights: Weights | None = None,
+    keeper: Keeper | None = None,
+    saved: Checkpoint | None = None,
+) -> bool:
+    """Trains as `fit_model` does, without val, which is trained on as well: for the first `end`
+    epochs of the stage, whose last weights the model has then. Whether it came so far: the loss
+    may have been lost after the first epoch.
+
+    Raises:
+        as `fit_model`.
+    """
+    trained = _with_augmentation(model, augmentation, train)
+    fit = _Fit(trained, train, None, spec, class_weights, stage, end)
+    state = FitState(trained, fit.compile(), KeepBest(spec), KeepHistory(stage.name))
+    place, _ = restore(state, saved)
+    before = place.epoch * train.num_images
+    progress = ReportProgress(
+        stage.name, train.num_images, train.batch_size, reporter, done_before=before
+    )
+    losing = EndWhereLossIsLost(reporter)
+    reporter.report(StageStarted(stage.name, train.num_images * end))
+    _run(fit, [losing, progress], place, state, keeper, saved)
+    reporter.report(StageEnded(stage.name))
+    return not losing.has_ended
+
+
 @dataclass(frozen=True)
 class _Fit:
-    """A model and its batches; epochs are counted from 0 up to `epochs`."""
+    """A model and its batches; epochs are counted from 0 up to `epochs`, for which the schedule is
+    made, or up to `end`, where that comes before. Without `val` nothing is measured."""
 
     model: Model
     train: BatchSource
-    val: BatchSource
+    val: BatchSource | None
     spec: TrainSpec
     class_weights: Weights | None
     stage: Stage
+    end: int | None = None
 
     @property
     def epochs(self) -> int:
@@ -156,7 +180,8 @@ class _Fit:
     def run(self, callbacks: Sequence[Any], place: Place) -> None:
         """All epochs from `place` on. An epoch that was begun already is ended by a fit of its
         own, since Keras knows no other way to begin within one."""
-        if place.epoch >= self.epochs:
+        end = self.end or self.epochs
+        if place.epoch >= end:
             return
         validation = self._validation()
         if place.step:
@@ -166,8 +191,8 @@ class _Fit:
             if self.spec.ema != "none":
                 assign_trainable(self.model, own)
             place = Place(place.epoch + 1)
-        if place.epoch < self.epochs:
-            self._epochs(callbacks, place, self.epochs, validation)
+        if place.epoch < end:
+            self._epochs(callbacks, place, end, validation)
 
     def _finish_epoch(
         self, callbacks: Sequence[Any], place: Place, validation: dict[str, Any]
@@ -202,6 +227,8 @@ class _Fit:
             yield _weighted(batch, self.class_weights)
 
     def _validation(self) -> dict[str, Any]:
+        if self.val is None:
+            return {}
         if self.val.num_bytes > _MOST_VAL_BYTES:
             return {"validation_data": _InTurn(self.val, self.class_weights)}
         return {
@@ -210,15 +237,43 @@ class _Fit:
         }
 
 
-def _within_time(fit: _Fit, keeper: Keeper, saved: Checkpoint | None, reporter: Reporter) -> _Fit:
+def _run(
+    fit: _Fit,
+    callbacks: Sequence[Any],
+    place: Place,
+    state: FitState,
+    keeper: Keeper | None,
+    saved: Checkpoint | None,
+) -> None:
+    """Runs the fit from `place` on; a keeper saves what is reached."""
+    try:
+        if keeper is None:
+            fit.run(callbacks, place)
+            return
+        with deferred_interrupt() as interrupt:
+            saving = SaveProgress(state, keeper, interrupt, saved)
+            fit.run([*callbacks, saving], place)
+    except Exception as error:
+        if not backend.is_indeterministic(error):
+            raise
+        raise ResourceError(
+            f"an op of this network has no deterministic form here: {first_line(error)}.",
+            where="--deterministic",
+            fix="Leave it out, or train with --device cpu, which is always deterministic.",
+        ) from error
+
+
+def _within_time(
+    fit: _Fit, val: BatchSource, keeper: Keeper, saved: Checkpoint | None, reporter: Reporter
+) -> _Fit:
     """As much of it as there is time for; of a fit that is gone on with, what was chosen when it
     began, so that it is the same fit."""
     if saved is not None:
         limits = Limits(**saved.facts["limits"])
     else:
         pace = fit.pace()
-        keeper.finishing = keeper.finishing or pace.finishing(fit.train, fit.val)
-        limits = pace.limit(fit.stage, fit.train, fit.val, keeper.seconds_to_train)
+        keeper.finishing = keeper.finishing or pace.finishing(fit.train, val)
+        limits = pace.limit(fit.stage, fit.train, val, keeper.seconds_to_train)
     keeper.facts = {**keeper.facts, "limits": asdict(limits)}
     if limits != Limits(fit.epochs, fit.train.num_batches):
         few = f"{limits.epochs} of {fit.epochs} epochs"
@@ -249,9 +304,10 @@ class _InTurn(keras.utils.PyDataset):  # type: ignore[misc]
         return _weighted(self._batches.in_turn(number), self._class_weights)
 
 
-def _with_augmentation(model: Model, augmentation: Sequence[Any], dtype: Any) -> Model:
+def _with_augmentation(model: Model, augmentation: Sequence[Any], train: BatchSource) -> Model:
     """The network that is trained: takes batches in their own dtype."""
-    inputs = keras.Input(model.input_shape[1:], dtype=str(dtype), name="batch")
+    dtype = str(train.in_turn(0)[0].dtype)
+    inputs = keras.Input(model.input_shape[1:], dtype=dtype, name="batch")
     x = keras.ops.cast(inputs, "float32")
     for layer in augmentation:
         x = layer(x)

@@ -120,6 +120,16 @@ def fit_head(
     )
 
 
+def fit_chosen(
+    train: LabelledFeatures, penalty: float, num_classes: int, class_weights: Weights | None = None
+) -> Head:
+    """A head with a penalty that was chosen before; its temperature is 1."""
+    space = span(train.features, train.parts)
+    model = new_solver(_TOLERANCE)
+    fit_solver(model, space.enter(train.features), train.labels, penalty, class_weights)
+    return space.leave(*weights_of(model, num_classes), 1.0)
+
+
 def load_solver() -> None:
     """Imports scikit-learn, which takes a second: beside a running body it takes half of that."""
     import sklearn.linear_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,18 @@ from dlcli.models.bodies import KeptBody
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.class_weights import ClassWeights, Weights, class_weights_of
 from dlcli.training.features import kept_features
-from dlcli.training.head import PENALTIES, FittedHead, LabelledFeatures, fit_head, load_solver
-from dlcli.training.trained import HistoryRow, TrainedModel
+from dlcli.training.head import (
+    PENALTIES,
+    FittedHead,
+    LabelledFeatures,
+    fit_chosen,
+    fit_head,
+    load_solver,
+)
+from dlcli.training.trained import HeadChoice, HistoryRow, TrainedModel
 
 HEAD, HEAD_ON_GRID = "head", "head on a grid"
+HEADS = (HEAD, HEAD_ON_GRID)
 MIRROR_BELOW = 0.9
 """Mirror images double the work: they are tried where val leaves room (where it was right on more
 than 90 %, they gained nothing in 12 trials on two sets of photos; on a third up to 1 point)."""
@@ -41,8 +50,7 @@ def train_head(
     training pictures are added, and kept where they lower the log loss on val. `class_weights`
     count in all of these losses. `pooling` is what the body gives.
     """
-    _, height, width, channels = dataset.store.shape
-    body = LiteRtBody(kept.path, (height, width), channels)
+    body = _open_body(kept, dataset)
     threading.Thread(target=load_solver, daemon=True).start()
     features = kept_features(dataset.store, body, kept.sha256, reporter)
     train, val = (_take(dataset, features, split, kept.parts) for split in (TRAIN, VAL))
@@ -50,6 +58,7 @@ def train_head(
     stage = HEAD if pooling == AVERAGE else HEAD_ON_GRID
     fitted = _fit(dataset, train, val, seed, reporter, stage, weights)
     history = [_history_row(1, stage, fitted, kept=True)]
+    better = False
     if mirror and fitted.val_accuracy < MIRROR_BELOW:
         mirror_images = kept_features(dataset.store, body, kept.sha256, reporter, mirrored=True)
         both = _join(train, _take(dataset, mirror_images, TRAIN, kept.parts))
@@ -69,7 +78,35 @@ def train_head(
         tuple(history),
         keras_body_path=kept.keras_path,
         pooling=pooling,
+        choice=HeadChoice(fitted.penalty, better),
     )
+
+
+def refit_head(
+    model: TrainedModel,
+    kept: KeptBody,
+    reporter: Reporter,
+    *,
+    class_weights: ClassWeights = "none",
+) -> TrainedModel:
+    """A head on the same features, fitted on the pictures of train, val and test alike with what
+    was chosen before. Its temperature is the one that was found on pictures not fitted on."""
+    choice, whole = model.choice, model.dataset.as_one()
+    if choice is None:
+        raise ValueError("no head was fitted alone")
+    every = _take(whole, model.features, TRAIN, kept.parts)
+    weights = class_weights_of(class_weights, whole.class_names, every.labels)
+    if choice.mirrored:
+        body = _open_body(kept, whole)
+        mirror_images = kept_features(whole.store, body, kept.sha256, reporter, mirrored=True)
+        every = _join(every, _take(whole, mirror_images, TRAIN, kept.parts))
+    head = fit_chosen(every, choice.penalty, len(whole.class_names), weights)
+    return replace(model, head=replace(head, temperature=model.head.temperature))
+
+
+def _open_body(kept: KeptBody, dataset: Dataset) -> LiteRtBody:
+    _, height, width, channels = dataset.store.shape
+    return LiteRtBody(kept.path, (height, width), channels)
 
 
 def _take(

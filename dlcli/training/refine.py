@@ -43,7 +43,7 @@ from dlcli.training.trained import HistoryRow, StageOutcome, TrainedModel
 SHARES = tuple(step / 10 for step in range(1, 11))
 """How far on the way from the weights before a stage to those after it is looked."""
 
-_START = "start"
+START = "start"
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
         KeyboardInterrupt: after the step in which Ctrl-C was pressed, once all is saved.
     """
     freeze_normalization(material.body)
-    network = _with_head(material, best.head)
-    part = _part(material.body, network, stage)
+    network = with_head(material, best.head)
+    part = part_of(material.body, network, stage)
     saved = _saved(material)
     if saved is not None:
-        network.model.set_weights(saved.group(_START))
+        network.model.set_weights(saved.group(START))
         stage = replace(stage, views=saved.facts["views"])
     elif material.keeper.is_limited:
         within = stage_within_time(
@@ -98,7 +98,7 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
     before = network.model.get_weights()
     history = _fit(material, part, stage, saved, before)
     after = network.model.get_weights()
-    _, val = _sources(material, part, stage, stage.batch_size or 1)
+    val = source_of(material, part, stage, stage.batch_size or 1, VAL)
     labels = material.dataset.labels(material.dataset.rows(VAL))
     share, loss = _best_share(network, part.trained, val, labels, before, after)
     was = mean_log_loss(*best.answers(VAL)) or 0.0
@@ -110,23 +110,25 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
     if not is_better:
         network.model.set_weights(before)
         return StageOutcome(stage.name, history, None, parameters)
-    network.model.set_weights(_between(before, after, share))
+    network.model.set_weights(between(before, after, share))
     model = _finished(material, network, history, best)
-    return StageOutcome(stage.name, history, model, parameters)
+    return StageOutcome(stage.name, history, model, parameters, share)
 
 
 def reached(material: Material, head: TrainedModel, saved: Checkpoint) -> Iterator[StageOutcome]:
     """What the stages below the `head`, up to the one that was stopped, had come to. Of those that
     were kept only the last has its model, which is made again from the weights that were saved."""
     stages = [_stage_of(facts) for facts in saved.facts["earlier"]]
-    kept = [number for number, facts in enumerate(saved.facts["earlier"]) if facts["is_kept"]]
+    kept = [
+        number for number, facts in enumerate(saved.facts["earlier"]) if facts["share"] is not None
+    ]
     for number, outcome in enumerate(stages):
         if number not in kept[-1:]:
             yield outcome
             continue
         freeze_normalization(material.body)
-        network = _with_head(material, head.head)
-        network.model.set_weights(saved.group(_START))
+        network = with_head(material, head.head)
+        network.model.set_weights(saved.group(START))
         yield replace(outcome, model=_finished(material, network, outcome.history, head))
 
 
@@ -135,14 +137,14 @@ def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
         "name": outcome.name,
         "history": [asdict(row) for row in outcome.history],
         "trainable_parameters": outcome.trainable_parameters,
-        "is_kept": outcome.model is not None,
+        "share": outcome.share,
     }
 
 
 def _stage_of(facts: dict[str, Any]) -> StageOutcome:
     """A stage without its model."""
     history = tuple(HistoryRow(**row) for row in facts["history"])
-    return StageOutcome(facts["name"], history, None, facts["trainable_parameters"])
+    return StageOutcome(facts["name"], history, None, facts["trainable_parameters"], facts["share"])
 
 
 def _finished(
@@ -156,7 +158,7 @@ def _finished(
     return replace(model, pooling=before.pooling)
 
 
-def _with_head(material: Material, head: Head) -> BuiltNetwork:
+def with_head(material: Material, head: Head) -> BuiltNetwork:
     """The body below a classifier that begins as the head that stands."""
     features = material.body.output
     if material.spec.model.dropout:
@@ -168,7 +170,7 @@ def _with_head(material: Material, head: Head) -> BuiltNetwork:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """The layers of a stage: `trained` takes what `below` gives, which stays as it is; without it
     pixels."""
 
@@ -176,11 +178,12 @@ class _Part:
     below: Model | None
 
 
-def _part(body: Model, network: BuiltNetwork, stage: Stage) -> _Part:
+def part_of(body: Model, network: BuiltNetwork, stage: Stage) -> Part:
+    """What a stage trains of a network, and what lies below."""
     entry = body.input if stage.trainable == ALL else entry_of_last(body, int(stage.trainable))
     if entry is body.input:
-        return _Part(network.model, None)
-    return _Part(keras.Model(entry, network.model.output), keras.Model(body.input, entry))
+        return Part(network.model, None)
+    return Part(keras.Model(entry, network.model.output), keras.Model(body.input, entry))
 
 
 def _saved(material: Material) -> Checkpoint | None:
@@ -192,7 +195,7 @@ def _saved(material: Material) -> Checkpoint | None:
 
 def _fit(
     material: Material,
-    part: _Part,
+    part: Part,
     stage: Stage,
     saved: Checkpoint | None,
     before: list[NDArray[Any]],
@@ -202,13 +205,13 @@ def _fit(
         train_spec.class_weights, dataset.class_names, dataset.labels(dataset.rows(TRAIN))
     )
     layers = [] if part.below else augmentation_layers(material.spec.augment)
-    keeper.arrays = grouped(_START, before)
+    keeper.arrays = grouped(START, before)
     earlier = [_facts_of(outcome) for outcome in material.earlier]
 
     def fit(batch_size: int) -> tuple[HistoryRow, ...]:
         keeper.facts = {"earlier": earlier, "batch_size": batch_size, "views": stage.views}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
-        train, val = _sources(material, part, stage, batch_size)
+        train, val = (source_of(material, part, stage, batch_size, split) for split in (TRAIN, VAL))
         with in_precision(part.trained, train_spec.precision) as model:
             return fit_model(
                 model,
@@ -228,28 +231,23 @@ def _fit(
     return with_batches_that_fit(fit, batch_size, part.trained, material.reporter)
 
 
-def _sources(
-    material: Material, part: _Part, stage: Stage, batch_size: int
-) -> tuple[BatchSource, BatchSource]:
-    """Train and val as the trained layers see them: pixels, or activations that are kept."""
-    dataset = material.dataset
-    if part.below is None:
-        train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
-        return train, val
-    below, spec = part.below, material.spec
-    augment = tuple(spec.augment) if isinstance(spec.augment, list) else ()
-    views = Views(stage.views or 1, augment, spec.train.seed)
-    num_images = dataset.num_images()["train"]
-    views = views.limited(num_images, below.output_shape[1:])
+def source_of(
+    material: Material, part: Part, stage: Stage, batch_size: int, split: str
+) -> BatchSource:
+    """A split as the trained layers see it: pixels, or activations that are kept."""
+    dataset, below, spec = material.dataset, part.below, material.spec
+    if below is None:
+        return Batches(dataset, split, batch_size)
+    views = Views()
+    if split == TRAIN:
+        augment = tuple(spec.augment) if isinstance(spec.augment, list) else ()
+        views = Views(stage.views or 1, augment, spec.train.seed)
+        views = views.limited(dataset.num_images()[TRAIN], below.output_shape[1:])
+    activations = kept_activations(
+        dataset, split, below, material.body_sha256, views, material.reporter
+    )
     one_hot = np.eye(len(dataset.class_names), dtype=np.float32)
-    found = []
-    for split, seen in ((TRAIN, views), (VAL, Views())):
-        activations = kept_activations(
-            dataset, split, below, material.body_sha256, seen, material.reporter
-        )
-        labels = dataset.labels(dataset.rows(split))
-        found.append(KeptBatches(activations, one_hot[labels], batch_size))
-    return found[0], found[1]
+    return KeptBatches(activations, one_hot[dataset.labels(dataset.rows(split))], batch_size)
 
 
 def _best_share(
@@ -263,15 +261,16 @@ def _best_share(
     """The share of the way with the lowest calibrated log loss on val, and that loss."""
     losses = []
     for share in SHARES:
-        network.model.set_weights(_between(before, after, share))
+        network.model.set_weights(between(before, after, share))
         losses.append(_log_loss(trained.predict_on_batch, val, labels))
     best = int(np.argmin(losses))
     return SHARES[best], losses[best]
 
 
-def _between(
+def between(
     before: list[NDArray[Any]], after: list[NDArray[Any]], share: float
 ) -> list[NDArray[Any]]:
+    """The weights at a `share` of the way."""
     if share == 1:
         return after
     # In this form a weight that was not trained stays what it is, to the last bit.

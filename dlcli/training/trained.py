@@ -31,12 +31,20 @@ class HistoryRow:
 
 
 @dataclass(frozen=True)
+class HeadChoice:
+    """What val has chosen for a head: its penalty, and whether mirror images are trained on."""
+
+    penalty: float
+    mirrored: bool
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """A body and a head, the features (N, F) that the body gives for every picture of val, test
     and train, and what each epoch of its stage gave. `network_path` is the whole network in Keras'
     format, where Keras trained any of it; `keras_body_path` one that begins with the body, where
     the body is neither that nor a backbone with its ImageNet weights; `pooling` is what the body
-    gives as features."""
+    gives as features. `choice` is what was chosen for a head that was fitted alone."""
 
     dataset: Dataset
     body_path: Path
@@ -47,6 +55,7 @@ class TrainedModel:
     network_path: Path | None = None
     keras_body_path: Path | None = None
     pooling: str = AVERAGE
+    choice: HeadChoice | None = None
 
     def answers(self, split: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Probabilities (N, K) and labels (N,) of a split."""
@@ -74,12 +83,15 @@ class TrainedModel:
 @dataclass(frozen=True)
 class StageOutcome:
     """What a stage has come to, with a row for each of its epochs, of which one is kept. `model` is
-    None where val says that what stood before is better."""
+    None where val says that what stood before is better, or where a later stage took its place.
+    `share` is how far on the way from the weights before a stage below the head to those after it
+    val was most content; None where it kept those before."""
 
     name: str
     history: tuple[HistoryRow, ...]
     model: TrainedModel | None
     trainable_parameters: int
+    share: float | None = None
 
     @property
     def best(self) -> HistoryRow:

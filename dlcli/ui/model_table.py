@@ -27,10 +27,10 @@ def model_lines(model: ModelShown) -> Iterator[str]:
 
 def epoch_words(event: EpochEnded) -> str:
     """`epoch 4/8  loss 0.610  val loss 0.502  val accuracy 0.982`"""
-    return (
-        f"epoch {event.epoch}/{event.num_epochs}  loss {loss_words(event.loss)}  "
-        f"val loss {loss_words(event.val_loss)}  val accuracy {event.val_accuracy:.3f}"
-    )
+    words = f"epoch {event.epoch}/{event.num_epochs}  loss {loss_words(event.loss)}"
+    if event.val_loss is None or event.val_accuracy is None:
+        return words
+    return f"{words}  val loss {loss_words(event.val_loss)}  val accuracy {event.val_accuracy:.3f}"
 
 
 def loss_words(value: float) -> str:

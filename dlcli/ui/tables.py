@@ -31,6 +31,10 @@ def train_lines(result: TrainResult) -> Iterator[str]:
     before, error = result.calibration_error_before, report.expected_calibration_error
     if before is not None and error is not None:
         yield f" Calibration: expected error {error:.3f} ({before:.3f} before the temperature)."
+    if result.model.refit:
+        num_images = sum(count for part, count in result.num_images.items() if part != "skipped")
+        yield f" The model was then trained once more, on all {num_images} pictures; these numbers"
+        yield " are those it had before."
     yield f" {result.seconds['total']:.1f} s · {printable(str(result.run))}"
     yield ""
     option = f" --run {printable(str(result.run))}" if result.is_elsewhere else ""

@@ -87,7 +87,9 @@ class TrainingView:
             done=self._done,
             total=self._total,
             losses=tuple(epoch.loss for epoch in self._ended),
-            val_accuracies=tuple(epoch.val_accuracy for epoch in self._ended),
+            val_accuracies=tuple(
+                epoch.val_accuracy for epoch in self._ended if epoch.val_accuracy is not None
+            ),
             images_per_second=speed,
             seconds_left=left,
             seconds=now - self._started if self._is_over else None,
