@@ -123,7 +123,8 @@ def keeps_random_state_in_variables() -> bool:
 
 def seed(number: int) -> None:
     """Seeds every random state anew, so that what is built next begins as it would have first."""
-    _seed(_module("backend"), _prepared["choice"]["backend"], number)
+    name = str(_prepared["choice"]["backend"])
+    _seed(_module(name), name, number)
 
 
 def seed_step(*numbers: int) -> None:

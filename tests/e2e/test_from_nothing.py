@@ -150,6 +150,7 @@ def test_a_run_is_whole(work: Work) -> None:
         "trainable_parameters": 267,
         "body": "float32",
         "pooling": "average",
+        "refit": False,
     }
 
 
@@ -335,6 +336,7 @@ def test_a_head_on_the_body_of_a_run(
         "trainable_parameters": 27,
         "body": "float32",
         "pooling": "average",
+        "refit": False,
     }
     model = {path.name for path in (run / "model").iterdir()}
     assert model == {"body.tflite", "head.npz", "model.json", "body.keras", "typicality.npz"}

@@ -350,6 +350,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
             "trainable_parameters": 8,
             "body": "float32",
             "pooling": "average",
+            "refit": False,
             "layers": [
                 {
                     "name": "dense_0",
