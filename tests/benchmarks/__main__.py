@@ -10,7 +10,7 @@ import sys
 
 from tests.benchmarks.measure import machine
 
-NAMES = ("main_job", "from_nothing", "training", "reading", "check", "labels", "int8")
+NAMES = ("main_job", "from_nothing", "training", "stages", "reading", "check", "labels", "int8")
 
 
 def main(names: list[str]) -> int:

@@ -1,14 +1,19 @@
-"""Pictures a second of training a spec's network: by dlcli's fit, or by a bare fit of Keras on
-arrays in memory, with the same augmentation layers in front and with what a process has by default.
-The first epoch, which traces, does not count.
+"""Pictures a second of training a spec's network: by dlcli's fit, by that with its live view and a
+checkpoint at each epoch's end, or by a bare fit of Keras on arrays in memory, with the same
+augmentation layers in front and with what a process has by default. The first epoch, which traces,
+does not count.
 
-python keras_fit.py dlcli|bare ARRAYS.npz SPEC.yaml
+python keras_fit.py dlcli|watched|bare ARRAYS.npz SPEC.yaml
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,9 +74,43 @@ def measure(kind: str, pixels: Any, labels: Any, spec: Spec) -> float:
     times = EpochTimes()
     if kind == "dlcli":
         fit_model(model, layers, train, val, spec.train, stage, times)
+    elif kind == "watched":
+        _fit_watched(partial(fit_model, model, layers, train, val, spec.train, stage), times)
     else:
         _fit_bare(model, layers, dataset, stage, times)
     return train.num_images * (EPOCHS - 1) / (times.times[-1] - times.times[0])
+
+
+def _fit_watched(fit: Any, times: EpochTimes) -> None:
+    """On a terminal that nobody looks at."""
+    import pty
+
+    from dlcli.training.keeper import Keeper
+    from dlcli.ui.bars import BarReporter
+
+    ours, theirs = pty.openpty()
+    threading.Thread(target=_drain, args=(ours,), daemon=True).start()
+    sys.stderr = os.fdopen(theirs, "w")
+    with tempfile.TemporaryDirectory() as folder, BarReporter() as view:
+        keeper = Keeper(Path(folder) / "checkpoint", lambda _: None)
+        fit(_Both(view, times), keeper=keeper)
+
+
+def _drain(descriptor: int) -> None:
+    while os.read(descriptor, 65536):
+        pass
+
+
+class _Both:
+    """Tells two reporters."""
+
+    def __init__(self, *reporters: Any) -> None:
+        self._reporters = reporters
+
+    def report(self, event: Event) -> None:
+        """Tells each."""
+        for reporter in self._reporters:
+            reporter.report(event)
 
 
 def _fit_bare(model: Any, layers: list[Any], dataset: Any, stage: Any, times: EpochTimes) -> None:
