@@ -53,6 +53,12 @@ class DryRunResult:
     classes: tuple[str, ...]
     num_images: dict[str, int]
 
+    @property
+    def expected_seconds(self) -> float | None:
+        """How long it may take; None where that is not known."""
+        seconds = self.plan.expected_seconds(self.num_images)
+        return None if seconds is None else round(seconds, 1)
+
 
 def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult:
     """Trains on a folder and leaves a run; with `dry_run` shows the model and stops. With `resume`

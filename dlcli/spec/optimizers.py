@@ -32,7 +32,11 @@ def check_optimizer(value: str | dict[str, Any], location: Location) -> list[Fau
     if arguments is not None and not isinstance(arguments, dict):
         what = f"takes a map of arguments, got {shown(arguments)}"
         return [Fault(below, f"{what}: its learning rate is train.learning_rate")]
-    return check_arguments(entry, arguments, below)[1]
+    read, faults = check_arguments(entry, arguments, below)
+    if read.get("nesterov") and entry.keras == "SGD" and not read.get("momentum"):
+        what = "changes nothing without a momentum: momentum: 0.9 is usual"
+        faults = [*faults, Fault((*below, "nesterov"), what)]
+    return faults
 
 
 def _parts(value: str | dict[str, Any]) -> tuple[str, Any]:

@@ -59,6 +59,8 @@ def dry_run_document(result: DryRunResult) -> dict[str, Any]:
         "classes": list(result.classes),
         "plan": {
             "effort": result.plan.spec.train.effort,
+            "reason": result.plan.reason or None,
+            "expected_seconds": result.expected_seconds,
             "stages": [asdict(stage) for stage in result.plan.stages],
         },
     }

@@ -336,7 +336,7 @@ def test_the_keys_of_models_are_frozen() -> None:
 def test_the_keys_of_a_dry_run_are_frozen() -> None:
     stages = (Stage("all layers", "all", 4, 8, 1e-3),)
     shown = ModelShown((LayerRow("dense_0", (4,), 10, 8),), 8, 1000)
-    plan = HeadPlan(Spec(), stages, shown, Start("random"))
+    plan = HeadPlan(Spec(), stages, shown, Start("random"), reason="as effort best allows")
     numbers = {"train": 6, "val": 2, "test": 2, "skipped": 1}
     document = read(formats.dry_run_document(DryRunResult(plan, ("a", "b"), numbers)))
     assert document == {
@@ -366,6 +366,8 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
         "classes": ["a", "b"],
         "plan": {
             "effort": "balanced",
+            "reason": "as effort best allows",
+            "expected_seconds": document["plan"]["expected_seconds"],
             "stages": [
                 {
                     "name": "all layers",
@@ -378,6 +380,7 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
             ],
         },
     }
+    assert document["plan"]["expected_seconds"] > 0
 
 
 def test_the_columns_of_predict_are_frozen() -> None:
