@@ -21,23 +21,13 @@ from typing import Any
 import numpy as np
 
 from dlcli import backend, processor
-from dlcli.events import EpochEnded, Event
+from dlcli.events import Event
 from dlcli.spec.loader import load_spec
 from dlcli.spec.schema import Spec
 from dlcli.training.stages import plan_stages, resolve_spec
+from tests.benchmarks.epoch_times import EpochTimes
 
 EPOCHS, NUM_CLASSES, VAL_SHARE = 4, 10, 0.1
-
-
-class EpochTimes:
-    """Hears when epochs end."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def report(self, event: Event) -> None:
-        if isinstance(event, EpochEnded):
-            self.times.append(time.perf_counter())
 
 
 class InMemory:
@@ -78,7 +68,7 @@ def measure(kind: str, pixels: Any, labels: Any, spec: Spec) -> float:
         _fit_watched(partial(fit_model, model, layers, train, val, spec.train, stage), times)
     else:
         _fit_bare(model, layers, dataset, stage, times)
-    return train.num_images * (EPOCHS - 1) / (times.times[-1] - times.times[0])
+    return times.images_per_second(train.num_images)
 
 
 def _fit_watched(fit: Any, times: EpochTimes) -> None:

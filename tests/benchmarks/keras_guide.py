@@ -5,7 +5,7 @@ and small turns), then ten epochs of all layers at 1e-5, the body in inference m
 Prints a line of JSON an epoch, {"seconds": since the process began, "val_accuracy": ...}, and at
 the end {"accuracy": on the third folder}.
 
-python keras_guide.py TRAIN VAL TEST|- SEED [--frozen-only]
+python keras_guide.py TRAIN VAL TEST|- SEED
 """
 
 from __future__ import annotations

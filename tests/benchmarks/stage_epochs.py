@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,13 @@ from dlcli import backend
 from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
-from dlcli.events import EpochEnded, Event, NullReporter
+from dlcli.events import NullReporter
 from dlcli.models.registry import BACKBONES
 from dlcli.spec.loader import load_spec
 from dlcli.training.stages import plan_stages, resolve_spec
+from tests.benchmarks.epoch_times import EpochTimes
 
 EPOCHS, BACKBONE, SIZE = 4, BACKBONES["efficientnet-lite0"], (224, 224)
-
-
-class EpochTimes:
-    """Hears when epochs end."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    def report(self, event: Event) -> None:
-        """Notes the moment."""
-        if isinstance(event, EpochEnded):
-            self.times.append(time.perf_counter())
 
 
 def measure(kind: str, dataset: Dataset, last: int, work: Path) -> float:
@@ -69,7 +57,7 @@ def measure(kind: str, dataset: Dataset, last: int, work: Path) -> float:
     train, val = (source_of(material, part, stage, 32, split) for split in ("train", "val"))
     times = EpochTimes()
     fit_model(part.trained, layers, train, val, spec.train, stage, times, keeps_last=True)
-    return train.num_images * (EPOCHS - 1) / (times.times[-1] - times.times[0])
+    return times.images_per_second(train.num_images)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
 from dlcli.events import NullReporter
 from dlcli.models.bodies import KeptBody
+from dlcli.runtime.litert import LiteRtBody
 from dlcli.spec.loader import load_spec
 from dlcli.training.keeper import Keeper
 from dlcli.training.quick import train_head
@@ -104,3 +105,16 @@ class Stops(Keeper):
         self._left -= 1
         if self._left == 0:
             raise SystemExit("killed")
+
+
+def assert_answers_alike(case: Case, model: TrainedModel) -> None:
+    """That body and head answer as the network that is saved beside them."""
+    pixels = case.dataset.store.read(case.dataset.rows("test").tolist())
+    assert model.network_path is not None
+    network = backend.keras.saving.load_model(model.network_path, compile=False)
+    body = LiteRtBody(model.body_path, (16, 16), 3)
+    np.testing.assert_allclose(
+        model.head.probabilities(body.features(pixels)),
+        network.predict_on_batch(pixels.astype(np.float32)),
+        atol=1e-4,
+    )

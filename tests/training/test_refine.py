@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlcli import backend
 from dlcli.metrics.classification import mean_log_loss
-from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.keeper import Keeper
 from dlcli.training.stages import Stage
 from dlcli.training.trained import StageOutcome, TrainedModel
@@ -20,6 +18,7 @@ from tests.training.small_bodies import (
     LAST,
     Case,
     Stops,
+    assert_answers_alike,
     forget,
     make_body,
     make_case,
@@ -86,15 +85,7 @@ def test_body_and_head_and_network_answer_alike(
     case: Case, refined: tuple[Any, list[StageOutcome]]
 ) -> None:
     model = next(outcome.model for outcome in reversed(refined[1]) if outcome.model)
-    assert model.network_path is not None
-    pixels = case.dataset.store.read(case.dataset.rows("test").tolist())
-    network = backend.keras.saving.load_model(model.network_path, compile=False)
-    body = LiteRtBody(model.body_path, (16, 16), 3)
-    np.testing.assert_allclose(
-        model.head.probabilities(body.features(pixels)),
-        network.predict_on_batch(pixels.astype(np.float32)),
-        atol=1e-4,
-    )
+    assert_answers_alike(case, model)
 
 
 def test_what_val_calls_worse_is_not_kept_and_undone(case: Case, tmp_path: Path) -> None:

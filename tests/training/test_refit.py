@@ -12,12 +12,20 @@ import pytest
 from dlcli import backend
 from dlcli.events import EpochEnded, Event, NullReporter
 from dlcli.metrics.classification import mean_log_loss
-from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.keeper import Keeper
 from dlcli.training.quick import refit_head
 from dlcli.training.stages import Stage, plan_stages
 from dlcli.training.trained import TrainedModel
-from tests.training.small_bodies import ALL, LAST, Case, Stops, forget, make_case, material_of
+from tests.training.small_bodies import (
+    ALL,
+    LAST,
+    Case,
+    Stops,
+    assert_answers_alike,
+    forget,
+    make_case,
+    material_of,
+)
 from tests.training.small_fits import small_fit, small_spec, unbalanced
 
 SHARES = (0.2, 0.1)
@@ -125,14 +133,7 @@ def test_stages_are_gone_through_again(case: Case, refitted: tuple[TrainedModel,
     model, _ = refitted
     assert model.head.temperature == TEMPERATURE
     assert model.history == case.head.history
-    pixels = case.dataset.store.read(case.dataset.rows("test").tolist())
-    network = backend.keras.saving.load_model(model.network_path, compile=False)
-    body = LiteRtBody(model.body_path, (16, 16), 3)
-    np.testing.assert_allclose(
-        model.head.probabilities(body.features(pixels)),
-        network.predict_on_batch(pixels.astype(np.float32)),
-        atol=1e-4,
-    )
+    assert_answers_alike(case, model)
     before, after = (mean_log_loss(*one.answers("test")) or 0.0 for one in (case.head, model))
     assert after < before, "it has seen these pictures"
 
