@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dlcli.events import Event
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,6 +42,16 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "own-cache"
     monkeypatch.setenv("DLCLI_CACHE", str(folder))
     return folder
+
+
+class Recorder:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def report(self, event: Event) -> None:
+        self.events.append(event)
 
 
 @pytest.fixture(scope="session")

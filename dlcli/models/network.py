@@ -14,11 +14,11 @@ from dlcli.models.model import build_body
 from dlcli.models.summary import summarize
 from dlcli.runtime.head import Head
 from dlcli.spec.layers import LayerNode, Network, Node, parse_layers
+from dlcli.spec.rules import LAYERS
 from dlcli.spec.schema import Spec
 from dlcli.spec.shapes import PIXELS, PROBABILITIES
 from dlcli.spec.walk import MisfitError
 
-LAYERS = ("model", "layers")
 _LEAST_PROBABILITY = 1e-12
 
 

@@ -14,23 +14,14 @@ from dlcli.commands.network_plan import NetworkPlan
 from dlcli.commands.plan import Plan, make_plan
 from dlcli.data.pixels import PixelFormat
 from dlcli.errors import DataError, DlcliError, SpecError, UsageError
-from dlcli.events import Event, Said, Warned
+from dlcli.events import Said, Warned
 from dlcli.runtime.head import Head
 from dlcli.spec.loader import dump_spec, load_spec, read_spec
+from tests.conftest import Recorder
 
 CLASSES = ("cat", "dog", "fox")
 LAYERS = "model.layers=[{rescaling: 0.01}, flatten, {dense: 4}]"
 SMALL = "data.image_size=8"
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 def plan_of(

@@ -16,20 +16,11 @@ from dlcli.events import Event, NullReporter, StageEnded, StageStarted
 from dlcli.models.bodies import KeptBody, find_body, read_error, write_error
 from dlcli.models.registry import BACKBONES, PackagedWeights
 from dlcli.runtime.litert import LiteRtBody
+from tests.conftest import Recorder
 from tests.models import networks
 
 BACKBONE = BACKBONES["efficientnet-lite0"]
 SIZE = (224, 224)
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 @pytest.fixture(scope="module")

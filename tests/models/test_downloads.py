@@ -15,20 +15,10 @@ from dlcli.errors import DataError, ExitCode, ResourceError
 from dlcli.events import Event, NullReporter, Said, StageAdvanced, StageEnded, StageStarted
 from dlcli.models.downloads import imagenet_weights, sound_weights
 from dlcli.models.registry import BACKBONES, Backbone, DownloadedWeights
-from tests.conftest import is_root
+from tests.conftest import Recorder, is_root
 
 CONTENT = bytes(range(256)) * 8000
 NOBODY = "http://127.0.0.1:9/weights.h5"
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 class Handler(BaseHTTPRequestHandler):

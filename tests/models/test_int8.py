@@ -13,25 +13,15 @@ from PIL import Image
 
 from dlcli.artifact import sha256_of
 from dlcli.errors import DataError
-from dlcli.events import Event, NullReporter, StageEnded
+from dlcli.events import NullReporter, StageEnded
 from dlcli.models.bodies import KeptBody, find_body, num_calibrated
 from dlcli.models.convert_body import agreement_of
 from dlcli.models.registry import BACKBONES
 from dlcli.runtime.litert import LiteRtBody
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Recorder
 
 BACKBONE = BACKBONES["efficientnet-lite0"]
 SIZE = (96, 96)
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 
 from dlcli import backend
 from dlcli.errors import SpecError
-from dlcli.events import EpochEnded, Event, Warned
+from dlcli.events import EpochEnded, Warned
 from dlcli.training.batches import Batch
+from tests.conftest import Recorder
 from tests.training.pictures import ArrayBatches
 from tests.training.small_fits import Fitted, small_fit
 
@@ -19,16 +20,6 @@ DEEP = (
     " dense: 8]"
 )
 DIVERGING = (DEEP, "train.optimizer=sgd", "train.schedule=one_cycle", "train.early_stopping=none")
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 class CountedBatches(ArrayBatches):

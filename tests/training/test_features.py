@@ -10,19 +10,9 @@ from numpy.typing import NDArray
 
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.store import PixelStore, open_store
-from dlcli.events import Event, NullReporter, StageAdvanced, StageEnded, StageStarted
+from dlcli.events import NullReporter, StageAdvanced, StageEnded, StageStarted
 from dlcli.training.features import kept_features
-from tests.conftest import write_image
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
+from tests.conftest import Recorder, write_image
 
 
 class Corners:

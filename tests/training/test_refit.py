@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from dlcli import backend
-from dlcli.events import EpochEnded, Event, NullReporter
+from dlcli.events import EpochEnded, NullReporter
 from dlcli.metrics.classification import mean_log_loss
 from dlcli.training.keeper import Keeper
 from dlcli.training.quick import refit_head
 from dlcli.training.stages import Stage, plan_stages
 from dlcli.training.trained import TrainedModel
+from tests.conftest import Recorder
 from tests.training.small_bodies import (
     ALL,
     LAST,
@@ -31,16 +32,6 @@ from tests.training.small_fits import small_fit, small_spec, unbalanced
 SHARES = (0.2, 0.1)
 TEMPERATURE = 1.1
 """Of the model that val has chosen."""
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 def fit_again(end: int, *settings: str) -> tuple[Any, list[EpochEnded]]:

@@ -17,7 +17,6 @@ from dlcli.errors import SpecError
 from dlcli.events import (
     EpochEnded,
     EpochStarted,
-    Event,
     NullReporter,
     StageAdvanced,
     StageEnded,
@@ -28,6 +27,7 @@ from dlcli.spec.loader import load_spec
 from dlcli.spec.schema import Spec
 from dlcli.training.stages import plan_stages, resolve_spec
 from dlcli.training.trained import TrainedModel
+from tests.conftest import Recorder
 
 LAYERS = (
     "[{rescaling: {scale: 0.0078, offset: -1}}, {conv2d: {filters: 8, kernel_size: 3, strides: 2}},"
@@ -43,16 +43,6 @@ SETTINGS = (
     "train.learning_rate=0.02",
     "train.precision=float32",
 )
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 @pytest.fixture(scope="module")

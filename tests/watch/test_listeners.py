@@ -7,18 +7,9 @@ import pytest
 from dlcli.errors import ExitCode
 from dlcli.events import Event, Said, StageStarted, Warned
 from dlcli.watch.listeners import Listeners, missing, reason, without_password
+from tests.conftest import Recorder
 
 EVENTS = (StageStarted("one"), Said("two"), StageStarted("three"))
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 class Failing(Recorder):

@@ -20,6 +20,7 @@ pytest.importorskip("mlflow", reason="the extra is not installed")
 pytest.importorskip("sqlalchemy", reason="the extra is not installed")
 
 from dlcli.watch.mlflow import MlflowListener, flattened
+from tests.conftest import Recorder
 
 EPOCHS = (
     EpochEnded("all layers", 1, 2, 0.9, 0.8, 0.5, accuracy=0.4, learning_rate=1e-3),
@@ -27,16 +28,6 @@ EPOCHS = (
 )
 CLOSED = RunClosed("completed", {"test_accuracy": 0.7, "val_accuracy": 0.75})
 SETTINGS = {"model": {"backbone": "lite"}, "train": {"optimizer": {"sgd": {"momentum": 0.9}}}}
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def report(self, event: Event) -> None:
-        self.events.append(event)
 
 
 @pytest.fixture(scope="module")
