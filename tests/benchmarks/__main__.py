@@ -10,7 +10,17 @@ import sys
 
 from tests.benchmarks.measure import machine
 
-NAMES = ("main_job", "from_nothing", "training", "stages", "reading", "check", "labels", "int8")
+NAMES = (
+    "main_job",
+    "from_nothing",
+    "training",
+    "stages",
+    "reading",
+    "check",
+    "labels",
+    "int8",
+    "intervals",
+)
 
 
 def main(names: list[str]) -> int:
