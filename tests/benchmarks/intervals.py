@@ -1,5 +1,5 @@
-"""Whether the interval that a run gives its accuracy holds on pictures that neither its training nor
-its test part has seen."""
+"""Whether the interval that a run gives its accuracy holds on pictures that were neither in its
+training nor in its test part."""
 
 from __future__ import annotations
 
