@@ -73,6 +73,10 @@ def _is_momentum(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value < 1
 
 
+def _is_share(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value <= 1
+
+
 def _is_duration(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"(\d+(\.\d+)?[hms])+", value))
 
@@ -174,6 +178,12 @@ class StageSpec(_Section):
     ]
     epochs: int = Field(10, ge=1, le=100_000)
     learning_rate: LearningRate = "auto"
+    layer_decay: Annotated[
+        float | Literal["auto"],
+        _word_or("auto", "a number above 0 and up to 1", _is_share),
+    ] = "auto"
+    """The learning rate of each block of a trained body, as a share of that of the block above it,
+    the classifier's being `learning_rate`."""
     views: int = Field(4, ge=1, le=64)
     """How many augmented views of each picture the frozen layers are run on, and kept, where only
     the last blocks are trained."""

@@ -8,7 +8,7 @@ from dlcli.spec.faults import Fault, Location
 from dlcli.spec.schema import Spec, StageSpec
 
 STAGES: Location = ("train", "stages")
-_OF_LAYERS = ("epochs", "learning_rate", "views")
+_OF_LAYERS = ("epochs", "learning_rate", "layer_decay", "views")
 _OF_VIEWS = ("views",)
 
 
@@ -24,6 +24,9 @@ def check_stages(spec: Spec) -> Iterator[Fault]:
         )
         yield Fault(STAGES, what)
         return
+    if not spec.begins_trained and stages[0].layer_decay not in ("auto", 1):
+        what = "has no effect where the network begins with random weights: all blocks are new"
+        yield Fault((*STAGES, 0, "layer_decay"), what)
     epochs = {stage.epochs for stage in stages if stage.trainable != "head"}
     default = type(spec.train)().epochs
     if epochs and spec.train.epochs not in (default, *epochs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
 from dlcli.training.interrupts import deferred_interrupt
 from dlcli.training.keeper import Keeper
+from dlcli.training.layer_rates import variable_shares
 from dlcli.training.losses import make_loss
 from dlcli.training.mixing import mixed
 from dlcli.training.optimizer import make_optimizer
@@ -54,6 +55,7 @@ def fit_model(  # noqa: PLR0917
     keeper: Keeper | None = None,
     saved: Checkpoint | None = None,
     keeps_last: bool = False,
+    shares: Mapping[str, float] | None = None,
 ) -> tuple[HistoryRow, ...]:
     """Trains `model` (pixels or activations -> probabilities) and leaves it with the weights of its
     best epoch, or with `keeps_last` of the last one.
@@ -61,7 +63,8 @@ def fit_model(  # noqa: PLR0917
     Augmentation stands before the model while it is trained, and is no part of it.
     `class_weights` (K,) are what `train.class_weights` amounts to: see `class_weights_of`.
     `keeper` saves what is reached; with `saved` the fit goes on from there, and ends with the
-    weights that it would have had.
+    weights that it would have had. `shares` are those of the learning rate that layers have, by
+    name: see `block_shares`.
 
     Raises:
         SpecError: if the loss is no longer a number in the first epoch, or CutMix has nothing to
@@ -72,7 +75,8 @@ def fit_model(  # noqa: PLR0917
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
     trained = _with_augmentation(model, augmentation, train)
-    fit = _Fit(trained, train, val, spec, class_weights, stage)
+    own = variable_shares(model, shares or {})
+    fit = _Fit(trained, train, val, spec, class_weights, stage, own)
     if keeper is not None and keeper.is_limited:
         fit = _within_time(fit, val, keeper, saved, reporter)
     train, epochs, accuracy = fit.train, fit.epochs, fit.compile()
@@ -112,6 +116,7 @@ def fit_again(
     *,
     end: int,
     class_weights: Weights | None = None,
+    shares: Mapping[str, float] | None = None,
     keeper: Keeper | None = None,
     saved: Checkpoint | None = None,
 ) -> bool:
@@ -123,7 +128,8 @@ def fit_again(
         as `fit_model`.
     """
     trained = _with_augmentation(model, augmentation, train)
-    fit = _Fit(trained, train, None, spec, class_weights, stage, end)
+    own = variable_shares(model, shares or {})
+    fit = _Fit(trained, train, None, spec, class_weights, stage, own, end)
     state = FitState(trained, fit.compile(), KeepBest(spec), KeepHistory(stage.name))
     place, _ = restore(state, saved)
     before = place.epoch * train.num_images
@@ -148,6 +154,7 @@ class _Fit:
     spec: TrainSpec
     class_weights: Weights | None
     stage: Stage
+    shares: tuple[float, ...]
     end: int | None = None
 
     @property
@@ -158,7 +165,8 @@ class _Fit:
     def compile(self) -> Any:
         """Compiles the model; returns the metric that counts its accuracy."""
         accuracy = keras.metrics.CategoricalAccuracy("accuracy")
-        optimizer = make_optimizer(self.spec, self.stage, self.train.num_batches * self.epochs)
+        num_steps = self.train.num_batches * self.epochs
+        optimizer = make_optimizer(self.spec, self.stage, num_steps, self.shares)
         self.model.compile(
             optimizer=scale_loss(optimizer, self.spec.precision),
             loss=make_loss(self.spec),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from dlcli.models.layers import first_line
 from dlcli.spec.optimizers import read_optimizer
 from dlcli.spec.schema import TrainSpec
 from dlcli.spec.walk import MisfitError
+from dlcli.training.layer_rates import with_shares
 from dlcli.training.stages import Stage
 
 _NEVER_DECAYED = ("bias", "beta", "gamma")
@@ -31,8 +33,11 @@ _HILLS = {
 }
 
 
-def make_optimizer(spec: TrainSpec, stage: Stage, num_steps: int) -> Any:
-    """The optimizer of the spec with its schedule over the `num_steps` of a stage.
+def make_optimizer(
+    spec: TrainSpec, stage: Stage, num_steps: int, shares: Sequence[float] = ()
+) -> Any:
+    """The optimizer of the spec with its schedule over the `num_steps` of a stage; `shares` are
+    those of the learning rate that each variable has, none where all have the same.
 
     Raises:
         MisfitError: if Keras refuses an argument.
@@ -40,10 +45,11 @@ def make_optimizer(spec: TrainSpec, stage: Stage, num_steps: int) -> Any:
     kind, arguments = read_optimizer(spec.optimizer)
     if spec.ema != "none":
         arguments |= {"use_ema": True, "ema_momentum": spec.ema}
+    make = getattr(keras.optimizers, kind)
+    if any(share != 1 for share in shares):
+        make = with_shares(make, shares)
     try:
-        optimizer = getattr(keras.optimizers, kind)(
-            learning_rate=_learning_rate(spec, stage, num_steps), **arguments
-        )
+        optimizer = make(learning_rate=_learning_rate(spec, stage, num_steps), **arguments)
     except (ValueError, TypeError) as error:
         what = f"is refused by Keras: {first_line(error)}"
         raise MisfitError(("train", "optimizer"), what) from error

@@ -35,6 +35,7 @@ from dlcli.training.class_weights import class_weights_of
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_model
 from dlcli.training.keeper import Keeper
+from dlcli.training.layer_rates import block_shares
 from dlcli.training.limits import stage_within_time
 from dlcli.training.memory import with_batches_that_fit
 from dlcli.training.stages import ALL, Stage
@@ -225,6 +226,7 @@ def _fit(
                 keeper=keeper,
                 saved=saved if is_same else None,
                 keeps_last=True,
+                shares=block_shares(material.body, stage.layer_decay),
             )
 
     batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1

@@ -16,6 +16,7 @@ SMALL_PIXELS = 64
 
 _BATCH_SIZE, _LARGE_BATCH_SIZE = 32, 64
 _LEARNING_RATE, _FINE_RATE, _FINE_RATE_OF_ALL = 1e-3, 5e-4, 1e-4
+_LAYER_DECAY = 1.0
 _LAST_BLOCKS, _EPOCHS, _MANY_VIEWS = 3, 12, 12
 _FEWER = ((12, 4), (8, 2), (4, 2), (3, 1))
 """Epochs and views of the last blocks, from the most that pays to the least."""
@@ -38,7 +39,8 @@ Augmentations = list[dict[str, Any] | str]
 @dataclass(frozen=True)
 class Stage:
     """One stage: `trainable` is "head", "all", or how many of the last blocks. The rest is None for
-    a head, which is fitted to convergence; `views` belongs to last blocks."""
+    a head, which is fitted to convergence; `views` belongs to last blocks. `layer_decay` times the
+    learning rate of a block is that of the block below it."""
 
     name: str
     trainable: str | int
@@ -46,6 +48,7 @@ class Stage:
     batch_size: int | None = None
     learning_rate: float | None = None
     views: int | None = None
+    layer_decay: float = 1.0
 
 
 _HEADS = {
@@ -68,13 +71,14 @@ def plan_stages(spec: Spec) -> tuple[Stage, ...]:
 
 
 def _stage(spec: StageSpec, batch_size: int) -> Stage:
-    if spec.learning_rate == "auto":
+    rate, decay = spec.learning_rate, spec.layer_decay
+    if rate == "auto" or decay == "auto":
         raise ValueError("the spec is not resolved")
     if isinstance(spec.trainable, str):
-        return Stage("all layers", ALL, spec.epochs, batch_size, spec.learning_rate)
+        return Stage("all layers", ALL, spec.epochs, batch_size, rate, layer_decay=decay)
     last = spec.trainable["last"]
     name = f"last {last} blocks" if last > 1 else "last block"
-    return Stage(name, last, spec.epochs, batch_size, spec.learning_rate, spec.views)
+    return Stage(name, last, spec.epochs, batch_size, rate, spec.views, decay)
 
 
 def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False, scale: float = 1.0) -> Spec:
@@ -173,13 +177,18 @@ def reason_of(asked: Spec, spec: Spec, num_train: int) -> str:
 
 def _resolved(stage: StageSpec, spec: Spec) -> StageSpec:
     """With its learning rate: that of the spec, or what suits weights that are new, or trained."""
-    if stage.trainable == HEAD or stage.learning_rate != "auto":
+    if stage.trainable == HEAD:
         return stage
-    rate = spec.train.learning_rate
-    if rate == "auto":
-        fine = _FINE_RATE_OF_ALL if stage.trainable == ALL else _FINE_RATE
-        rate = fine if spec.begins_trained else _LEARNING_RATE
-    return stage.model_copy(update={"learning_rate": rate})
+    found: dict[str, Any] = {}
+    if stage.learning_rate == "auto":
+        rate = spec.train.learning_rate
+        if rate == "auto":
+            fine = _FINE_RATE_OF_ALL if stage.trainable == ALL else _FINE_RATE
+            rate = fine if spec.begins_trained else _LEARNING_RATE
+        found["learning_rate"] = rate
+    if stage.layer_decay == "auto":
+        found["layer_decay"] = _LAYER_DECAY
+    return stage.model_copy(update=found)
 
 
 def _auto_batch_size(spec: Spec, num_train: int) -> int:
@@ -218,6 +227,8 @@ def describe_plan(spec: Spec, stages: tuple[Stage, ...]) -> Iterator[str]:
             f"{stage.epochs} epochs, {stage.batch_size} pictures a step, "
             f"learning rate {stage.learning_rate:g}"
         )
+        if stage.layer_decay != 1:
+            how += f", {stage.layer_decay:g} times that with each block further down"
         if stage.trainable != ALL:
             what = f"the {stage.name}" if stage.trainable != 1 else "the last block"
             yield f"{what} from kept activations of {stage.views} views for {how}{seen}"
