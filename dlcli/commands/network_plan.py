@@ -48,7 +48,8 @@ class NetworkPlan(Plan):
         trained = train_network(
             self.network, dataset, self.spec, stage, folder, reporter, keeper=keeper
         )
-        yield StageOutcome(stage.name, trained.history, trained, self.facts.trainable_parameters)
+        parameters, rate = self.facts.trainable_parameters, stage.learning_rate
+        yield StageOutcome(stage.name, trained.history, trained, parameters, rate)
 
     def refit(
         self,

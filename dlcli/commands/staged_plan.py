@@ -99,7 +99,11 @@ class StagedPlan(HeadPlan):
         from dlcli.training.refit import ChosenStage, refit_stages
 
         chosen = [
-            ChosenStage(stage, len(outcome.history), outcome.share or 1.0)
+            ChosenStage(
+                replace(stage, learning_rate=outcome.learning_rate, tests_rate=False),
+                len(outcome.history),
+                outcome.share or 1.0,
+            )
             for stage, outcome in kept
         ]
         return refit_stages(material, chosen, head.head, best)

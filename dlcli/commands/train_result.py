@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StageResult:
-    """One stage of a training."""
+    """One stage of a training; `learning_rate` is the highest of its schedule, None for a head."""
 
     name: str
     epochs: int
     seconds: float
     val_accuracy: float
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,8 @@ def _stage_result(
 ) -> StageResult:
     seconds = clock.phases["train"] - sum(stage.seconds for stage in before)
     accuracy = outcome.model.val_accuracy if outcome.model else outcome.best.val_accuracy
-    return StageResult(outcome.name, len(outcome.history), round(seconds, 3), accuracy)
+    epochs, rate = len(outcome.history), outcome.learning_rate
+    return StageResult(outcome.name, epochs, round(seconds, 3), accuracy, rate)
 
 
 def _not_kept(rows: Sequence[HistoryRow]) -> tuple[HistoryRow, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -31,6 +32,7 @@ from dlcli.training.losses import make_loss
 from dlcli.training.mixing import mixed
 from dlcli.training.optimizer import make_optimizer
 from dlcli.training.pace import Limits, Pace, measure_pace, shortened
+from dlcli.training.range_test import losses_of, rate_from, rising_rate
 from dlcli.training.resuming import FitState, Place, SaveProgress, assign_trainable, restore
 from dlcli.training.stages import Stage
 from dlcli.training.trained import HistoryRow
@@ -77,8 +79,11 @@ def fit_model(  # noqa: PLR0917
     trained = _with_augmentation(model, augmentation, train)
     own = variable_shares(model, shares or {})
     fit = _Fit(trained, train, val, spec, class_weights, stage, own)
-    if keeper is not None and keeper.is_limited:
-        fit = _within_time(fit, val, keeper, saved, reporter)
+    with _refused_where_indeterministic():
+        if keeper is not None and keeper.is_limited:
+            fit = _within_time(fit, val, keeper, saved, reporter)
+        if stage.tests_rate:
+            fit = _at_found_rate(fit, keeper, saved, reporter)
     train, epochs, accuracy = fit.train, fit.epochs, fit.compile()
     history, best = KeepHistory(stage.name), KeepBest(spec, keeps_last=keeps_last)
     state = FitState(trained, accuracy, best, history)
@@ -162,11 +167,12 @@ class _Fit:
         """At most so many."""
         return self.stage.epochs or 1
 
-    def compile(self) -> Any:
-        """Compiles the model; returns the metric that counts its accuracy."""
+    def compile(self, rate: Any = None) -> Any:
+        """Compiles the model, with a `rate` in place of the schedule; returns the metric that
+        counts its accuracy."""
         accuracy = keras.metrics.CategoricalAccuracy("accuracy")
         num_steps = self.train.num_batches * self.epochs
-        optimizer = make_optimizer(self.spec, self.stage, num_steps, self.shares)
+        optimizer = make_optimizer(self.spec, self.stage, num_steps, self.shares, rate=rate)
         self.model.compile(
             optimizer=scale_loss(optimizer, self.spec.precision),
             loss=make_loss(self.spec),
@@ -179,6 +185,12 @@ class _Fit:
         """How fast it is here and now."""
         self.compile()
         return measure_pace(self.model, lambda: self._steps(Place()))
+
+    def find_rate(self) -> float:
+        """The learning rate that a range test speaks for."""
+        self.compile(rising_rate())
+        losses = losses_of(self.model, lambda: self._steps(Place()))
+        return rate_from(losses, self.stage.learning_rate or 0.0)
 
     def within(self, limits: Limits) -> _Fit:
         """What of it fits into these limits."""
@@ -254,13 +266,20 @@ def _run(
     saved: Checkpoint | None,
 ) -> None:
     """Runs the fit from `place` on; a keeper saves what is reached."""
-    try:
+    with _refused_where_indeterministic():
         if keeper is None:
             fit.run(callbacks, place)
             return
         with deferred_interrupt() as interrupt:
             saving = SaveProgress(state, keeper, interrupt, saved)
             fit.run([*callbacks, saving], place)
+
+
+@contextlib.contextmanager
+def _refused_where_indeterministic() -> Iterator[None]:
+    """Inside, what has no deterministic form is an error with a sentence."""
+    try:
+        yield
     except Exception as error:
         if not backend.is_indeterministic(error):
             raise
@@ -289,6 +308,18 @@ def _within_time(
             few = f"{limits.steps} of the {fit.train.num_batches} steps of an epoch"
         reporter.report(Said(f"{fit.stage.name}: there is time for {few}"))
     return fit.within(limits)
+
+
+def _at_found_rate(
+    fit: _Fit, keeper: Keeper | None, saved: Checkpoint | None, reporter: Reporter
+) -> _Fit:
+    """At the rate that a test finds; that of a fit that is gone on with was found when it began."""
+    rate = fit.find_rate() if saved is None else saved.facts["learning_rate"]
+    if keeper is not None:
+        keeper.facts = {**keeper.facts, "learning_rate": rate}
+    if saved is None:
+        reporter.report(Said(f"{fit.stage.name}: learning rate {rate:g} (range test)"))
+    return replace(fit, stage=replace(fit.stage, learning_rate=rate))
 
 
 def _weighted(batch: Batch, class_weights: Weights | None) -> _Weighted:

@@ -34,10 +34,16 @@ _HILLS = {
 
 
 def make_optimizer(
-    spec: TrainSpec, stage: Stage, num_steps: int, shares: Sequence[float] = ()
+    spec: TrainSpec,
+    stage: Stage,
+    num_steps: int,
+    shares: Sequence[float] = (),
+    *,
+    rate: Any = None,
 ) -> Any:
     """The optimizer of the spec with its schedule over the `num_steps` of a stage; `shares` are
-    those of the learning rate that each variable has, none where all have the same.
+    those of the learning rate that each variable has, none where all have the same. `rate` takes
+    the place of the schedule.
 
     Raises:
         MisfitError: if Keras refuses an argument.
@@ -46,10 +52,12 @@ def make_optimizer(
     if spec.ema != "none":
         arguments |= {"use_ema": True, "ema_momentum": spec.ema}
     make = getattr(keras.optimizers, kind)
+    if rate is None:
+        rate = _learning_rate(spec, stage, num_steps)
     if any(share != 1 for share in shares):
         make = with_shares(make, shares)
     try:
-        optimizer = make(learning_rate=_learning_rate(spec, stage, num_steps), **arguments)
+        optimizer = make(learning_rate=rate, **arguments)
     except (ValueError, TypeError) as error:
         what = f"is refused by Keras: {first_line(error)}"
         raise MisfitError(("train", "optimizer"), what) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -66,20 +67,29 @@ class _Timer(keras.callbacks.Callback):  # type: ignore[misc]
         self.ends.append(time.monotonic())
 
 
-def measure_pace(model: Model, steps: Callable[[], Iterator[Any]]) -> Pace:
-    """Takes a few steps with a compiled model, and leaves it with the weights it had."""
+@contextlib.contextmanager
+def left_as_it_was(model: Model) -> Iterator[None]:
+    """Gives all variables of a model, those of its random layers and metrics too, the values back
+    that they have now. What its optimizer holds is not among them: compile it anew."""
     began_with = [variable.numpy() for variable in model.variables]
-    timer, began = _Timer(), time.monotonic()
-    model.fit(
-        steps(),
-        steps_per_epoch=_MEASURED_STEPS,
-        epochs=1,
-        callbacks=[timer],
-        shuffle=False,
-        verbose=0,
-    )
+    yield
     for variable, value in zip(model.variables, began_with, strict=True):
         variable.assign(value)
+
+
+def measure_pace(model: Model, steps: Callable[[], Iterator[Any]]) -> Pace:
+    """Takes a few steps with a compiled model, and leaves it with the weights it had."""
+    timer = _Timer()
+    with left_as_it_was(model):
+        began = time.monotonic()
+        model.fit(
+            steps(),
+            steps_per_epoch=_MEASURED_STEPS,
+            epochs=1,
+            callbacks=[timer],
+            shuffle=False,
+            verbose=0,
+        )
     ends = timer.ends
     return Pace(ends[0] - began, (ends[-1] - ends[0]) / max(1, len(ends) - 1))
 

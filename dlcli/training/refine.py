@@ -107,13 +107,14 @@ def refine(material: Material, stage: Stage, best: TrainedModel) -> StageOutcome
     what = f"val log loss {loss:.3f} at {share:g} of the way, {was:.3f} before"
     verdict = "kept" if is_better else "not kept"
     material.reporter.report(Said(f"{stage.name}: {what}: {verdict}"))
+    rate = material.keeper.facts.get("learning_rate", stage.learning_rate)
     parameters = sum(int(np.prod(weight.shape)) for weight in part.trained.trainable_weights)
     if not is_better:
         network.model.set_weights(before)
-        return StageOutcome(stage.name, history, None, parameters)
+        return StageOutcome(stage.name, history, None, parameters, rate)
     network.model.set_weights(between(before, after, share))
     model = _finished(material, network, history, best)
-    return StageOutcome(stage.name, history, model, parameters, share)
+    return StageOutcome(stage.name, history, model, parameters, rate, share)
 
 
 def reached(material: Material, head: TrainedModel, saved: Checkpoint) -> Iterator[StageOutcome]:
@@ -138,6 +139,7 @@ def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
         "name": outcome.name,
         "history": [asdict(row) for row in outcome.history],
         "trainable_parameters": outcome.trainable_parameters,
+        "learning_rate": outcome.learning_rate,
         "share": outcome.share,
     }
 
@@ -145,7 +147,8 @@ def _facts_of(outcome: StageOutcome) -> dict[str, Any]:
 def _stage_of(facts: dict[str, Any]) -> StageOutcome:
     """A stage without its model."""
     history = tuple(HistoryRow(**row) for row in facts["history"])
-    return StageOutcome(facts["name"], history, None, facts["trainable_parameters"], facts["share"])
+    about = {key: facts[key] for key in ("trainable_parameters", "learning_rate", "share")}
+    return StageOutcome(facts["name"], history, None, **about)
 
 
 def _finished(

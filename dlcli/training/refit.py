@@ -18,6 +18,7 @@ from dlcli.training.checkpoint import Checkpoint, grouped
 from dlcli.training.class_weights import class_weights_of
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_again
+from dlcli.training.layer_rates import block_shares
 from dlcli.training.memory import with_batches_that_fit
 from dlcli.training.refine import START, Material, between, part_of, source_of, with_head
 from dlcli.training.stages import Stage
@@ -26,8 +27,8 @@ from dlcli.training.trained import TrainedModel
 
 @dataclass(frozen=True)
 class ChosenStage:
-    """A stage that was kept: how many epochs it had, and how far on the way from the weights before
-    it to those after it val was most content."""
+    """A stage that was kept, with the learning rate that was found for it: how many epochs it had,
+    and how far on the way from the weights before it to those after it val was most content."""
 
     stage: Stage
     epochs: int
@@ -102,6 +103,7 @@ def _through(
                 material.reporter,
                 end=chosen.epochs,
                 class_weights=weights,
+                shares=block_shares(material.body, stage.layer_decay),
                 keeper=keeper,
                 saved=saved if is_same else None,
             )

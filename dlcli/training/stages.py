@@ -17,6 +17,12 @@ SMALL_PIXELS = 64
 _BATCH_SIZE, _LARGE_BATCH_SIZE = 32, 64
 _LEARNING_RATE, _FINE_RATE, _FINE_RATE_OF_ALL = 1e-3, 5e-4, 1e-4
 _LAYER_DECAY = 1.0
+TESTED_RATES = 48
+"""The steps of a range test, each at a rate of its own."""
+
+_MOST_FOR_TEST = 1 / 8
+"""A range test takes at most this share of the steps of its stage."""
+
 _LAST_BLOCKS, _EPOCHS, _MANY_VIEWS = 3, 12, 12
 _FEWER = ((12, 4), (8, 2), (4, 2), (3, 1))
 """Epochs and views of the last blocks, from the most that pays to the least."""
@@ -38,9 +44,10 @@ Augmentations = list[dict[str, Any] | str]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: `trainable` is "head", "all", or how many of the last blocks. The rest is None for
-    a head, which is fitted to convergence; `views` belongs to last blocks. `layer_decay` times the
-    learning rate of a block is that of the block below it."""
+    """One stage: `trainable` is "head", "all", or how many of the last blocks. The rest is for
+    layers: a head is fitted to convergence; `views` belongs to last blocks. `layer_decay` times the
+    learning rate of a block is that of the block below it; with `tests_rate` the rate is sought
+    around `learning_rate`."""
 
     name: str
     trainable: str | int
@@ -49,6 +56,7 @@ class Stage:
     learning_rate: float | None = None
     views: int | None = None
     layer_decay: float = 1.0
+    tests_rate: bool = False
 
 
 _HEADS = {
@@ -66,31 +74,40 @@ def plan_stages(spec: Spec) -> tuple[Stage, ...]:
         return (_HEAD_STAGE,)
     if isinstance(train.stages, str) or train.batch_size == "auto":
         raise ValueError("the spec is not resolved")
-    stages = [_stage(one, train.batch_size) for one in train.stages if one.trainable != HEAD]
-    return (_HEAD_STAGE, *stages) if spec.begins_trained else tuple(stages)
+    is_trained = spec.begins_trained
+    stages = [
+        _stage(one, train.batch_size, begins_trained=is_trained)
+        for one in train.stages
+        if one.trainable != HEAD
+    ]
+    return (_HEAD_STAGE, *stages) if is_trained else tuple(stages)
 
 
-def _stage(spec: StageSpec, batch_size: int) -> Stage:
-    rate, decay = spec.learning_rate, spec.layer_decay
-    if rate == "auto" or decay == "auto":
+def _stage(stage: StageSpec, batch_size: int, *, begins_trained: bool) -> Stage:
+    rate, decay = stage.learning_rate, stage.layer_decay
+    tests_rate = rate == "auto"
+    if decay == "auto" or (tests_rate and not begins_trained):
         raise ValueError("the spec is not resolved")
-    if isinstance(spec.trainable, str):
-        return Stage("all layers", ALL, spec.epochs, batch_size, rate, layer_decay=decay)
-    last = spec.trainable["last"]
+    rate = _usual_rate(stage, begins_trained=begins_trained) if rate == "auto" else rate
+    recipe = (stage.epochs, batch_size, rate)
+    if isinstance(stage.trainable, str):
+        return Stage("all layers", ALL, *recipe, layer_decay=decay, tests_rate=tests_rate)
+    last = stage.trainable["last"]
     name = f"last {last} blocks" if last > 1 else "last block"
-    return Stage(name, last, spec.epochs, batch_size, rate, spec.views, decay)
+    return Stage(name, last, *recipe, stage.views, decay, tests_rate)
 
 
 def resolve_spec(spec: Spec, num_train: int, *, has_gpu: bool = False, scale: float = 1.0) -> Spec:
     """The spec with what `auto` stands for written out, where layers are trained; `num_train`
-    pictures are trained on, as the listing tells, and `scale` is that of `expected.Work`."""
+    pictures are trained on, as the listing tells, and `scale` is that of `expected.Work`. A
+    learning rate that is to be found by a range test stays `auto`: it is found again each time."""
     train = spec.train
     stages = train.stages
     if spec.trains_head_only:
         return spec if not isinstance(stages, str) else _quick(spec)
     if isinstance(stages, str):
         stages = _auto_stages(spec, Work(num_train, num_train, scale), has_gpu=has_gpu)
-    train = train.model_copy(update={"stages": [_resolved(one, spec) for one in stages]})
+    train = train.model_copy(update={"stages": [_resolved(one, spec, num_train) for one in stages]})
     spec = spec.model_copy(update={"train": train})
     if spec.trains_head_only:
         return spec
@@ -175,20 +192,38 @@ def reason_of(asked: Spec, spec: Spec, num_train: int) -> str:
     return "the layers below would take more than a few minutes: effort best trains them"
 
 
-def _resolved(stage: StageSpec, spec: Spec) -> StageSpec:
-    """With its learning rate: that of the spec, or what suits weights that are new, or trained."""
+def _resolved(stage: StageSpec, spec: Spec, num_train: int) -> StageSpec:
+    """With its learning rate: that of the spec, the usual one, or `auto` where it is tested."""
     if stage.trainable == HEAD:
         return stage
     found: dict[str, Any] = {}
     if stage.learning_rate == "auto":
         rate = spec.train.learning_rate
-        if rate == "auto":
-            fine = _FINE_RATE_OF_ALL if stage.trainable == ALL else _FINE_RATE
-            rate = fine if spec.begins_trained else _LEARNING_RATE
+        if rate == "auto" and not _pays_for_test(stage, spec, num_train):
+            rate = _usual_rate(stage, begins_trained=spec.begins_trained)
         found["learning_rate"] = rate
     if stage.layer_decay == "auto":
         found["layer_decay"] = _LAYER_DECAY
     return stage.model_copy(update=found)
+
+
+def _usual_rate(stage: StageSpec, *, begins_trained: bool) -> float:
+    """What suits weights that are new, or trained."""
+    if not begins_trained:
+        return _LEARNING_RATE
+    return _FINE_RATE_OF_ALL if stage.trainable == ALL else _FINE_RATE
+
+
+def _pays_for_test(stage: StageSpec, spec: Spec, num_train: int) -> bool:
+    """Whether the learning rate of a stage is sought by a range test: below a trained head, where
+    the test takes a small share of the stage's steps, dear ones or not. Where the time is limited,
+    all of it is for the stage."""
+    if not spec.begins_trained or spec.train.max_time != "none":
+        return False
+    given = spec.train.batch_size
+    batch_size = _auto_batch_size(spec, num_train) if given == "auto" else given
+    num_steps = stage.epochs * -(-num_train // batch_size)
+    return num_steps * _MOST_FOR_TEST >= TESTED_RATES
 
 
 def _auto_batch_size(spec: Spec, num_train: int) -> int:
@@ -223,9 +258,10 @@ def describe_plan(spec: Spec, stages: tuple[Stage, ...]) -> Iterator[str]:
         if stage.trainable == HEAD:
             yield _HEADS[spec.model.pooling]
             continue
+        tested = "by a range test around " if stage.tests_rate else ""
         how = (
             f"{stage.epochs} epochs, {stage.batch_size} pictures a step, "
-            f"learning rate {stage.learning_rate:g}"
+            f"learning rate {tested}{stage.learning_rate:g}"
         )
         if stage.layer_decay != 1:
             how += f", {stage.layer_decay:g} times that with each block further down"

@@ -84,13 +84,15 @@ class TrainedModel:
 class StageOutcome:
     """What a stage has come to, with a row for each of its epochs, of which one is kept. `model` is
     None where val says that what stood before is better, or where a later stage took its place.
-    `share` is how far on the way from the weights before a stage below the head to those after it
-    val was most content; None where it kept those before."""
+    `learning_rate` is the highest of its schedule, None for a head. `share` is how far on the way
+    from the weights before a stage below the head to those after it val was most content; None
+    where it kept those before."""
 
     name: str
     history: tuple[HistoryRow, ...]
     model: TrainedModel | None
     trainable_parameters: int
+    learning_rate: float | None = None
     share: float | None = None
 
     @property

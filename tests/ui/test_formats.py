@@ -249,7 +249,13 @@ def test_the_keys_of_train_are_frozen(train_result: TrainResult) -> None:
     assert document["run"] == "runs/animals-1"
     assert document["skipped"] == [{"path": "a/x\udcff.jpg", "reason": "truncated"}]
     assert document["stages"] == [
-        {"name": "head", "epochs": 1, "seconds": 2.5, "val_accuracy": 0.9}
+        {
+            "name": "head",
+            "epochs": 1,
+            "seconds": 2.5,
+            "val_accuracy": 0.9,
+            "learning_rate": None,
+        }
     ]
     assert document["num_images"] == {"train": 60, "val": 20, "test": 20, "skipped": 1}
     assert document["seconds"] == train_result.seconds
@@ -376,6 +382,8 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
                     "batch_size": 8,
                     "learning_rate": 1e-3,
                     "views": None,
+                    "layer_decay": 1.0,
+                    "tests_rate": False,
                 }
             ],
         },
