@@ -160,7 +160,7 @@ def test_hostile_files_are_each_used_or_named(tmp_path: Path, dlcli: Command) ->
     shutil.copytree(hostile, folder)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert len(files) > 200
-    done = dlcli("check", folder, "--json", "--report", tmp_path / "page.html")
+    done = dlcli("check", folder, "--json", "--quiet", "--report", tmp_path / "page.html")
     assert (done.returncode, done.stderr) == (0, "")
     document = read(done.stdout)
     skipped = [one["path"] for one in document["skipped"]]
