@@ -16,12 +16,13 @@ from dlcli.errors import DataError
 
 FORMAT_VERSION = 1
 MODEL_JSON, BODY, HEAD, TYPICALITY = "model.json", "body.tflite", "head.npz", "typicality.npz"
+VAL_ANSWERS = "val.npz"
 NETWORK, KERAS_BODY = "model.keras", "body.keras"
 AVERAGE, LAYOUT = "average", "layout"
 """The whole network, where Keras trained any of it; a network that begins with the body, where
 the body is neither that nor a backbone with its ImageNet weights."""
 
-_FILES = (BODY, HEAD, TYPICALITY, NETWORK, KERAS_BODY)
+_FILES = (BODY, HEAD, TYPICALITY, VAL_ANSWERS, NETWORK, KERAS_BODY)
 _RESTORE = "Train again, or take the run from a backup."
 
 

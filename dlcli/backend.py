@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -56,7 +57,7 @@ def prepare(
     _require_installed(backend)
     processor.keep_freed_memory()
     _set_environment(backend, device, deterministic)
-    with _own_keras_home(), processor.silenced_stderr():
+    with _own_keras_home(), _without_matplotlib(), processor.silenced_stderr():
         framework = importlib.import_module(backend)
         gpus = () if device == CPU else _FIND_GPUS[backend](framework)
         if backend == "torch" and not gpus:
@@ -255,6 +256,19 @@ def __getattr__(name: str) -> ModuleType:
     if name == "keras":
         return _module("keras")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@contextlib.contextmanager
+def _without_matplotlib() -> Iterator[None]:
+    """Keras would import it, with all that pyplot needs, for galleries that nobody asks for."""
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["matplotlib"]
 
 
 @contextlib.contextmanager

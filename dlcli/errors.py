@@ -80,6 +80,7 @@ _PATH = (str, bytes, os.PathLike)
 _DISK_FIXES = {
     errno.ENOSPC: "Free some disk space or name another place.",
     errno.EDQUOT: "Free some of your disk quota or name another place.",
+    errno.EFBIG: "Files may not grow as large there: name another place, or raise `ulimit -f`.",
     errno.EROFS: "That file system is read-only: name another place.",
     errno.EACCES: "You may not write there: name another place or change its permissions.",
     errno.EPERM: "You may not write there: name another place or change its permissions.",

@@ -32,10 +32,24 @@ def in_order(
     Inputs are taken lazily, by a thread of their own, at most `ahead` for each worker before
     their results are: whoever writes one input may wait for its result before writing the next.
     """
+    for batch in batches_in_order(work, inputs, num_workers, 1, ahead, pool):
+        yield from batch
+
+
+def batches_in_order(
+    work: Callable[[_In], _Out],
+    inputs: Iterable[_In],
+    num_workers: int,
+    most: int,
+    ahead: int = 4,
+    pool: Executor | None = None,
+) -> Iterator[list[_Out]]:
+    """`in_order`, but for whom the results come faster than they are taken: up to `most` that are
+    there already come together, and none waits for another."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     own_pool = ThreadPoolExecutor(num_workers) if pool is None else contextlib.nullcontext(pool)
-    waiting: queue.Queue[Future[_Out] | None] = queue.Queue(ahead * num_workers)
+    waiting: queue.Queue[Future[_Out] | None] = queue.Queue(max(most, ahead * num_workers))
     ended = threading.Event()
 
     def feed() -> None:
@@ -55,10 +69,23 @@ def in_order(
         threading.Thread(target=feed, daemon=True).start()
         try:
             while (future := waiting.get()) is not None:
-                yield future.result()
+                batch = [future.result()]
+                while len(batch) < most and (ready := _take_ready(waiting)) is not None:
+                    batch.append(ready.result())
+                yield batch
         finally:
             ended.set()
             _drain(waiting)
+
+
+def _take_ready(waiting: queue.Queue[Future[_Out] | None]) -> Future[_Out] | None:
+    """The next of them, where its result is there; a failure is left for later, so that what came
+    before it is not lost. Only one thread takes from `waiting`."""
+    with waiting.mutex:
+        first = waiting.queue[0] if waiting.queue else None
+    if first is None or not first.done() or first.exception() is not None:
+        return None
+    return waiting.get()
 
 
 def _drain(waiting: queue.Queue[Future[_Out] | None]) -> None:

@@ -12,8 +12,8 @@ from dlcli import __version__
 from tests.conftest import Command, write_image
 
 COMMANDS = (
-    *("init", "check", "train", "evaluate", "predict", "export"),
-    *("models", "doctor", "runs", "cache"),
+    *("init", "check", "train", "evaluate", "predict", "explain", "export"),
+    *("models", "doctor", "compare", "runs", "cache"),
 )
 
 
@@ -53,6 +53,14 @@ def test_version(dlcli: Command) -> None:
         ["check", ".", "--fail-on", "unlikely_label"],
         ["check", ".", "--labels", "no-such-run"],
         ["export", "--format", "torch"],
+        ["evaluate", "--engine", "onnx"],
+        ["evaluate", "--min", "acuracy=0.9"],
+        ["evaluate", "--max-drop", "1%"],
+        ["compare"],
+        ["compare", "one"],
+        ["compare", "no-such-run", "nor-this"],
+        ["explain"],
+        ["explain", "x.jpg", "--run", "no-such-run"],
     ],
 )
 def test_wrong_usage_is_2(args: list[str], dlcli: Command, tmp_path: Path) -> None:

@@ -110,6 +110,28 @@ def test_readme_commands_run(tmp_path: Path) -> None:
     assert (tmp_path / "animals-litert" / "model.tflite").exists()
 
 
+def test_readme_python_runs(trained_run: Path, tmp_path: Path) -> None:
+    (script,) = [
+        body for language, body in BLOCK.findall(README.read_text()) if language == "python"
+    ]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "animals-1").symlink_to(trained_run)
+    for name in ("cat.jpg", "a.jpg"):
+        shutil.copy(ROOT / "sample_data" / "cat.jpg", tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second, third = done.stdout.splitlines()
+    assert first.split()[0] == second.removeprefix("a.jpg ")
+    assert third == "b.jpg no such file"
+
+
 def test_readme_exit_codes_are_those_of_the_code() -> None:
     from dlcli.errors import ExitCode
 

@@ -69,8 +69,9 @@ DOORS = {
     "mlflow": {"watch/mlflow"},
     "filelock": {"cache", "runs"},
     "jinja2": {"ui"},
+    "matplotlib": {"ui/plots"},
     "pi_heif": {"data"},
-    "PIL": {"data"},
+    "PIL": {"data", "ui/heat_picture"},
     "h5py": {"models"},
 }
 MODULES = sorted((ROOT / "dlcli").rglob("*.py"))
@@ -94,6 +95,14 @@ def imports_of(path: Path) -> Iterator[tuple[str, bool]]:
                 yield from ((f"dlcli.{alias.name}", node in only_types) for alias in node.names)
 
 
+def _imported_at_once(path: Path) -> set[str | None]:
+    """What importing a module imports, but for what stands below an `if`."""
+    tree = ast.parse(path.read_text())
+    plain = [node for node in tree.body if isinstance(node, ast.Import)]
+    named = {alias.name for node in plain for alias in node.names}
+    return named | {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+
+
 def part_of(path: Path) -> str:
     """`data` for dlcli/data/pixels.py, `cli` for dlcli/cli/."""
     return path.relative_to(ROOT / "dlcli").with_suffix("").parts[0]
@@ -108,7 +117,7 @@ def test_there_are_modules_to_check() -> None:
 def test_imports_point_down(path: Path) -> None:
     own = part_of(path)
     if own == "__init__":
-        assert not list(imports_of(path)), "importing dlcli must import nothing"
+        assert _imported_at_once(path) <= {"__future__"}, "importing dlcli must import nothing"
         return
     for module, only_types in imports_of(path):
         first, _, rest = module.partition(".")

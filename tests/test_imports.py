@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,10 @@ def imported_by(*args: object) -> set[str]:
 
 
 def test_import_dlcli_loads_nothing_else() -> None:
-    listed = "import sys; before = set(sys.modules); import dlcli; print(set(sys.modules) - before)"
+    listed = (
+        "import sys; before = {'__future__', *sys.modules}; import dlcli; "
+        "print(set(sys.modules) - before)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", listed], capture_output=True, text=True, check=True
     )
@@ -111,6 +115,41 @@ def test_predict_loads_litert_and_nothing_heavier(trained_run: Path, animals: Pa
 
 def test_evaluate_loads_no_framework(trained_run: Path) -> None:
     imported = imported_by("evaluate", "--run", trained_run)
+    assert "ai_edge_litert.interpreter" in imported
+    assert not imported & (FRAMEWORKS | {"matplotlib", "jinja2"})
+
+
+def test_a_page_is_drawn_without_a_framework(trained_run: Path, tmp_path: Path) -> None:
+    imported = imported_by("evaluate", "--run", trained_run, "--report", tmp_path / "r.html")
+    assert {"matplotlib.figure", "jinja2"} <= imported
+    assert not imported & (FRAMEWORKS | {"matplotlib.pyplot", "pydantic"})
+
+
+def test_keras_does_not_bring_matplotlib() -> None:
+    script = """
+import sys
+from dlcli import backend
+backend.prepare()
+from dlcli.backend import keras
+print(keras.__name__, *(name for name in sys.modules if name.startswith("matplotlib")))
+import matplotlib.figure
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["keras"]
+
+
+def test_gates_and_a_baseline_load_no_framework(trained_run: Path) -> None:
+    gates = ("--baseline", trained_run, "--max-drop", "0", "--min", "num_images=1")
+    imported = imported_by("evaluate", "--run", trained_run, *gates)
+    assert "dlcli.metrics.paired" in imported
+    assert not imported & FRAMEWORKS
+
+
+def test_compare_loads_no_framework(trained_run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(trained_run, tmp_path / "copy")
+    imported = imported_by("compare", trained_run, copy)
     assert "ai_edge_litert.interpreter" in imported
     assert not imported & FRAMEWORKS
 

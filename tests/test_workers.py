@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dlcli.errors import ResourceError
-from dlcli.workers import in_order, worker_processes
+from dlcli.workers import batches_in_order, in_order, worker_processes
 
 
 def in_time(work: Callable[[], object]) -> None:
@@ -184,7 +184,7 @@ def test_a_process_that_dies_is_a_sentence() -> None:
 PARENT = """
 import os, sys, time
 from tests.test_workers import process_of, takes_a_moment
-from dlcli.workers import in_order, worker_processes
+from dlcli.workers import batches_in_order, in_order, worker_processes
 if __name__ == "__main__":
     with worker_processes(2) as pool:
         print(*set(in_order(process_of, range(20), 2, pool=pool)), flush=True)
@@ -237,3 +237,57 @@ def test_ctrl_c_is_the_parents_alone() -> None:
         parent.kill()
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == 1, said
     assert all(map(has_ended, workers))
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_batches_hold_all_results_in_order(count: int, most: int) -> None:
+    batches = list(batches_in_order(square, range(count), 2, most))
+    assert all(1 <= len(batch) <= most for batch in batches)
+    assert [one for batch in batches for one in batch] == [square(one) for one in range(count)]
+
+
+def test_what_is_there_comes_together() -> None:
+    held, done = threading.Event(), threading.Semaphore(0)
+
+    def work(number: int) -> int:
+        if number == 0:
+            held.wait(30)
+        done.release()
+        return number
+
+    batches = batches_in_order(work, range(21), 2, 8)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, batches)
+        assert all(done.acquire(timeout=30) for _ in range(5))  # while the first is waited for
+        held.set()
+        assert first.result(30)[:4] == [0, 1, 2, 3]
+    assert [one for batch in batches for one in batch][-1] == 20
+
+
+def test_a_batch_waits_for_nothing() -> None:
+    held = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 1:
+            held.wait(30)
+        return number
+
+    batches = batches_in_order(work, range(3), 2, 8)
+    assert next(batches) == [0]
+    held.set()
+    assert [one for batch in batches for one in batch] == [1, 2]
+
+
+def test_what_came_before_a_failure_is_not_lost() -> None:
+    def inputs() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("the list ended")
+
+    batches = batches_in_order(square, inputs(), 2, 8)
+    found: list[int] = []
+    while len(found) < 5:
+        found += next(batches)
+    assert found == [0, 1, 4, 9, 16]
+    with pytest.raises(OSError, match="the list ended"):
+        next(batches)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dlcli import __version__
-from dlcli.cli import keeping
-from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir, Threads
+from dlcli.cli import explaining, judging, keeping, predicting
+from dlcli.cli.options import AsJson, Engine, EngineName, Quiet, RunName, RunsDir, Threads
 from dlcli.endings import run_app, sentences
-from dlcli.errors import ExitCode, UsageError
 from dlcli.processor import limit_threads
 from dlcli.ui import console
+
+if TYPE_CHECKING:
+    from dlcli.commands.evaluate import EvaluateResult
 
 app = typer.Typer(
     name="dlcli",
@@ -36,22 +37,6 @@ class Effort(StrEnum):
     QUICK = "quick"
     BALANCED = "balanced"
     BEST = "best"
-
-
-class SplitName(StrEnum):
-    """The parts of a data set that numbers come from."""
-
-    VAL = "val"
-    TEST = "test"
-
-
-class PredictFormat(StrEnum):
-    """How predictions are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
-    TSV = "tsv"
 
 
 class DeviceName(StrEnum):
@@ -367,8 +352,24 @@ def evaluate(
     run: RunName = None,
     runs_dir: RunsDir = None,
     split: Annotated[
-        SplitName | None, typer.Option(help="Which part [default: test, else val].")
+        judging.SplitName | None, typer.Option(help="Which part [default: test, else val].")
     ] = None,
+    engine: Engine = EngineName.AUTO,
+    min_: judging.Minimum = None,
+    max_: judging.Maximum = None,
+    baseline: judging.Baseline = None,
+    max_drop: judging.MaxDrop = None,
+    coverage: judging.Coverage = None,
+    junit: judging.Junit = None,
+    markdown: judging.Markdown = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page: curves, calibration, the worst mistakes.", metavar="FILE.html"
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite these files.")] = False,
     threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -379,6 +380,9 @@ def evaluate(
     Example:
         dlcli evaluate
         dlcli evaluate ./field-photos --run runs/animals-1
+        dlcli evaluate --min accuracy=0.95@low --min recall:tiger=0.9 --max ece=0.05
+        dlcli evaluate --baseline animals-1 --max-drop 0.5% --junit gates.xml
+        dlcli evaluate --report report.html --open
     """
     from dlcli.commands import evaluate as command
     from dlcli.runs.run import default_runs_folder
@@ -388,7 +392,21 @@ def evaluate(
     with sentences():
         limit_threads(threads)
         options = command.EvaluateOptions(
-            target, runs_dir or default_runs_folder(), run, split.value if split else None
+            target,
+            runs_dir or default_runs_folder(),
+            run,
+            split.value if split else None,
+            engine=engine.value,
+            minima=tuple(min_ or ()),
+            maxima=tuple(max_ or ()),
+            baseline=baseline,
+            max_drop=max_drop,
+            coverage=coverage,
+            junit=junit,
+            markdown=markdown,
+            report=report,
+            opens=open_,
+            force=force,
         )
         with make_reporter(quiet=quiet) as reporter:
             result = command.run(options, reporter)
@@ -396,75 +414,15 @@ def evaluate(
             console.print_answer([formats.dump_json(formats.evaluate_document(result))])
         else:
             console.print_answer(tables.evaluate_lines(result))
+        # The answer is given by now: a disk too full for a file does not take it away.
+        command.write_files(result, options)
+        _write_page(result, opens=open_, quiet=quiet)
+        command.require_gates(result)
 
 
-@app.command()
-def predict(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            help="Pictures, folders (with all below), globs, or - for a list of paths on stdin.",
-            metavar="INPUT...",
-        ),
-    ],
-    run: RunName = None,
-    runs_dir: RunsDir = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.", metavar="K")] = 3,
-    form: Annotated[
-        PredictFormat | None,
-        typer.Option("--format", help="How to write [default: table on a terminal, else tsv]."),
-    ] = None,
-    nul: Annotated[
-        bool, typer.Option("-0", "--null", help="Paths on stdin end with NUL, not newline.")
-    ] = False,
-    threads: Threads = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document a line; the same as --format jsonl.")
-    ] = False,
-    quiet: Quiet = False,
-) -> None:
-    """Say what is in pictures, a record for each.
-
-    Records come in the order of the inputs, errors included.
-
-    tsv columns: path, label, probability, typicality, unknown, error; csv has them as a header.
-
-    \b
-    Example:
-        dlcli predict cat.jpg
-        dlcli predict photos/ --format csv > answers.csv
-        find . -name '*.jpg' -print0 | dlcli predict - -0 --format jsonl
-    """
-    from dlcli.commands import predict as command
-    from dlcli.data.inputs import expand_inputs
-    from dlcli.runs.run import default_runs_folder
-    from dlcli.ui import formats
-    from dlcli.ui.progress import make_reporter
-
-    with sentences():
-        limit_threads(threads)
-        if as_json and form not in (None, PredictFormat.JSONL):
-            raise UsageError(f"contradicts --format {form.value}.", where="--json", fix="Give one.")
-        on_terminal = console.is_terminal(sys.stdout)
-        chosen = form or _default_format(as_json=as_json, on_terminal=on_terminal)
-        options = command.PredictOptions(
-            expand_inputs(inputs, _stdin(), nul_separated=nul),
-            runs_dir or default_runs_folder(),
-            run,
-            top,
-        )
-        # A bar would run through rows that go to the same terminal.
-        with make_reporter(quiet=quiet, bars=not on_terminal) as reporter:
-            records = command.run(options, reporter)
-            if chosen is PredictFormat.CSV:
-                console.print_answer([",".join(formats.COLUMNS)])
-            failed, total = 0, 0
-            to_line = formats.prediction_formatter(chosen.value)
-            for record in records:
-                total, failed = total + 1, failed + (record.error is not None)
-                console.print_answer([to_line(record)])
-                sys.stdout.flush()
-        _end_of_predictions(failed, total, inputs)
+app.command()(predicting.predict)
+app.command()(explaining.explain)
+app.command()(judging.compare)
 
 
 @app.command()
@@ -557,20 +515,15 @@ app.command()(keeping.runs)
 app.command()(keeping.cache)
 
 
-def _stdin() -> BinaryIO:
-    """Standard input as bytes; empty where it was closed before the start."""
-    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+def _write_page(result: EvaluateResult, *, opens: bool, quiet: bool) -> None:
+    """Writes the page of an evaluation, where there is to be one, and shows it."""
+    if result.page is None or result.page_file is None:
+        return
+    from dlcli.commands.report_page import write_page
+    from dlcli.ui.browser import open_in_browser
 
-
-def _default_format(*, as_json: bool, on_terminal: bool) -> PredictFormat:
-    if as_json:
-        return PredictFormat.JSONL
-    return PredictFormat.TABLE if on_terminal else PredictFormat.TSV
-
-
-def _end_of_predictions(failed: int, total: int, inputs: list[str]) -> None:
-    if not total:
-        raise UsageError("there are no pictures.", where=" ".join(inputs), fix="Name some.")
-    if failed:
-        console.print_error(f"{failed} of {total} inputs could not be read; see their records.")
-        raise typer.Exit(ExitCode.PARTIAL)
+    write_page(result.page, result.page_file)
+    if not quiet:
+        console.print_note(f"page: {result.page_file}")
+    if opens and not open_in_browser(result.page_file):
+        console.print_warning(f"there is no browser here: open {result.page_file} in one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,4 +37,18 @@ Threads = Annotated[
         "may use, a container's CPU quota included].",
         metavar="N",
     ),
+]
+
+
+class EngineName(StrEnum):
+    """What runs a trained network."""
+
+    AUTO = "auto"
+    LITERT = "litert"
+    KERAS = "keras"
+
+
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="What runs the network; auto is LiteRT, or Keras where that is missing."),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +86,7 @@ def run(options: CheckOptions, reporter: Reporter) -> CheckResult:
             be written where it is wanted.
         DataError: if there are no pictures in class folders, or the manifest is faulty.
     """
+    from dlcli.commands.report_place import picture_folders, require_place
     from dlcli.data.announce import announce_columns
     from dlcli.data.full_census import take_full_census
     from dlcli.data.inspection import inspect_pictures
@@ -98,7 +98,8 @@ def run(options: CheckOptions, reporter: Reporter) -> CheckResult:
     _require_run(options, gated)
     index = _list_pictures(options.target, reporter)
     if options.report is not None:
-        _require_place(options.report, index, options)
+        folders = picture_folders(index)
+        require_place(options.report, folders, options.target, force=options.force)
     announce_columns(index, reporter)
     inspection = inspect_pictures(index.folder, [file.path for file in index.files], reporter)
     findings, uniform_classes = _find(index, inspection, options, reporter)
@@ -216,41 +217,6 @@ def _read_spec(file: Path) -> tuple[Path, Path | None]:
             fix="Set data.folder in it, or name the folder itself.",
         )
     return data.folder, data.exclude
-
-
-def _require_place(report: Path, index: DatasetIndex, options: CheckOptions) -> None:
-    """Nothing is written among the pictures: not into the data set's folder, and beside a manifest
-    only where no picture lies in that folder or above it."""
-    if report.is_dir():
-        raise UsageError("this is a folder.", where=str(report), fix="Name a file in it.")
-    if not report.parent.is_dir():
-        raise UsageError(
-            "there is no such folder.", where=str(report.parent), fix="Make it, or name another."
-        )
-    if report.exists() and not options.force:
-        raise UsageError(
-            "this file is there already.",
-            where=str(report),
-            fix="Overwrite it with --force, or name another.",
-        )
-    if os.path.lexists(report) and report.resolve() == options.target.resolve():
-        raise UsageError("this is what is to be checked.", where=str(report), fix="Name another.")
-    own = report.parent.resolve()
-    for folder in _picture_folders(index):
-        if own.is_relative_to(folder):
-            raise UsageError(
-                "the report would lie among the pictures.",
-                where=str(report),
-                fix="Name another place: nothing is ever written there.",
-            )
-
-
-def _picture_folders(index: DatasetIndex) -> list[Path]:
-    """What belongs to the data set: its folder, or the folders of what a manifest names."""
-    if not index.is_manifest:
-        return [index.folder.resolve()]
-    folders = {os.path.dirname(file.path) for file in index.files}
-    return [(index.folder / folder).resolve() for folder in sorted(folders)]
 
 
 def _find(

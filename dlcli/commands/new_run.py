@@ -50,6 +50,7 @@ def open_new_run(options: TrainOptions, plan: Plan, dataset: Dataset) -> Run:
             "seed": plan.spec.train.seed,
             "data": {
                 "folder": str(index.folder.resolve()),
+                "source": str(index.source.resolve()),
                 "fingerprint": dataset.store.key,
                 "classes": list(dataset.class_names),
                 "num_images": dataset.num_images(),

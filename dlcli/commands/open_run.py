@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlcli.commands.engines import AUTO, open_with
 from dlcli.events import Reporter, Said
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ class OpenedRun:
     classifier: Classifier
 
 
-def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> OpenedRun:
-    """Opens the run that `--run` names, or the latest; says which one was taken.
+def open_run(
+    named: str | None,
+    runs_folder: Path,
+    reporter: Reporter,
+    role: str = "",
+    engine: str = AUTO,
+) -> OpenedRun:
+    """Opens the run that `--run` names, or the latest, on an engine (see `engines`); says which one
+    was taken, as what (`role`).
 
     Raises:
         UsageError: if there is none.
@@ -31,7 +39,6 @@ def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> Opened
     """
     from dlcli.artifact import open_artifact
     from dlcli.runs.run import IMAGENET, find_run, model_folder, wanted_run
-    from dlcli.runtime.classifier import open_classifier
 
     named = wanted_run(named)
     if named == IMAGENET:
@@ -41,8 +48,8 @@ def open_run(named: str | None, runs_folder: Path, reporter: Reporter) -> Opened
     else:
         folder = find_run(named, runs_folder)
         name = str(folder)
-    reporter.report(Said(name + _status(folder)))
-    classifier = open_classifier(open_artifact(model_folder(folder)))
+    reporter.report(Said(role + name + _status(folder)))
+    classifier = open_with(engine, open_artifact(model_folder(folder)), reporter)
     return OpenedRun(name, folder, classifier)
 
 

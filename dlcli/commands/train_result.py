@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlcli.artifact import ModelFacts
     from dlcli.data.index import SkippedFile
+    from dlcli.metrics.agreement import Agreement
     from dlcli.metrics.report import Report
     from dlcli.runs.run import Run
     from dlcli.training.trained import HistoryRow
@@ -28,7 +29,8 @@ class StageResult:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished training; `test` is None where the folder has no test part."""
+    """A finished training; `test` is None where the folder has no test part, `page` where the
+    page of its report could not be written."""
 
     run: Path
     status: str
@@ -41,9 +43,16 @@ class TrainResult:
     test: Report | None
     seconds: dict[str, float]
     model: ModelFacts
-    calibration_error_before: float | None = None
+    page: Path | None = None
     is_elsewhere: bool = False
     """Whether the other commands find the run only when it is named."""
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """How val and test agree; None where there is no test part."""
+        from dlcli.metrics.agreement import agreement_of
+
+        return agreement_of(self.val, self.test) if self.test else None
 
 
 def write_result(opened: Run, result: TrainResult) -> None:
@@ -59,7 +68,6 @@ def write_result(opened: Run, result: TrainResult) -> None:
         seconds=result.seconds,
         stages=[asdict(stage) for stage in result.stages],
         best_epoch=result.best_epoch,
-        calibration_error_before=result.calibration_error_before,
     )
 
 
@@ -71,9 +79,11 @@ def stored_result(opened: Run) -> TrainResult:
     """
     from dlcli.artifact import open_artifact
     from dlcli.data.index import SkippedFile
+    from dlcli.runs import files
 
     about = opened.describe()
     val, test = opened.reports()
+    page = opened.folder / files.REPORT
     data = about["data"]
     return TrainResult(
         run=opened.folder,
@@ -87,7 +97,7 @@ def stored_result(opened: Run) -> TrainResult:
         test=test,
         seconds=about["seconds"],
         model=open_artifact(opened.model_folder).model,
-        calibration_error_before=about["calibration_error_before"],
+        page=page if page.is_file() else None,
     )
 
 

@@ -62,6 +62,7 @@ def train_in(
     Raises:
         KeyboardInterrupt: once what was reached is saved.
     """
+    from dlcli.commands.flattery import tell_of_flattery
     from dlcli.commands.watching import run_completed, run_opened
     from dlcli.runs.run import FAILED, INTERRUPTED
 
@@ -77,6 +78,7 @@ def train_in(
             _close(opened, FAILED, clock, reporter)
             raise
     reporter.report(run_completed(result))
+    tell_of_flattery(result.agreement, reporter)
     return result
 
 
@@ -89,6 +91,7 @@ def _train(
     *,
     refit: bool,
 ) -> TrainResult:
+    from dlcli.commands.report_page import write_training_page
     from dlcli.runs import files
     from dlcli.runs.run import COMPLETED, now
     from dlcli.spec.schema import seconds_of
@@ -104,6 +107,7 @@ def _train(
     stages: tuple[StageResult, ...] = ()
     rows: tuple[HistoryRow, ...] = ()
     result: TrainResult | None = None
+    standing: TrainedModel | None = None
     with opened.workspace() as folder:
         outcomes = plan.train(dataset, folder, keeper, reporter)
         while (outcome := _next(outcomes, clock)) is not None:
@@ -113,20 +117,22 @@ def _train(
                 rows += _not_kept(outcome.history)
             else:
                 rows = (*_not_kept(rows), *outcome.history)
-                facts = plan.facts_of(outcome, outcome.model)
+                standing, facts = outcome.model, plan.facts_of(outcome, outcome.model)
                 result = _stand(opened, outcome.model, plan.pixel_format, facts, clock)
             keeper.rows = rows
             if result is not None:
                 result = replace(result, stages=stages, seconds=clock.seconds())
                 write_history(opened, rows)
                 write_result(opened, result)
-        if result is None:
+        if result is None or standing is None:
             raise ValueError("a plan must have a stage")
         if refit:
             with clock.phase("refit"):
                 refitted = _refit(opened, plan, found, folder, reporter)
             result = replace(result, model=refitted or result.model)
-    result = replace(result, status=COMPLETED, seconds=clock.seconds())
+    with clock.phase("report"):
+        page = write_training_page(opened, standing, plan, result, reporter)
+    result = replace(result, status=COMPLETED, seconds=clock.seconds(), page=page)
     write_result(opened, result)
     opened.update(finished=now())
     opened.drop_checkpoint()
@@ -155,7 +161,7 @@ def _refit(
         return None
     facts = replace(plan.facts_of(outcome, model), refit=True)
     with opened.new_model() as building:
-        write_model(building, model, plan.pixel_format, facts)
+        write_model(building, model, plan.pixel_format, facts, judged=best)
     return facts
 
 
@@ -187,10 +193,11 @@ def _stand(
 
     dataset = model.dataset
     with clock.phase("evaluate"):
-        val = make_report(*model.answers("val"), dataset.class_names)
+        names, temperature = dataset.class_names, model.head.temperature
+        val = make_report(*model.answers("val"), names, temperature)
         test = None
         if dataset.num_images()["test"]:
-            test = make_report(*model.answers("test"), dataset.class_names)
+            test = make_report(*model.answers("test"), names, temperature)
     with clock.phase("export"), opened.new_model() as building:
         write_model(building, model, pixel_format, facts)
     return TrainResult(
@@ -205,7 +212,6 @@ def _stand(
         test=test,
         seconds={},
         model=facts,
-        calibration_error_before=model.calibration_error_before("test" if test else "val"),
     )
 
 

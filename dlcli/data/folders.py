@@ -79,10 +79,12 @@ def index_folder(folder: Path) -> DatasetIndex:
     )
 
 
-def list_images(folder: Path) -> Iterator[str]:
-    """Every file below `folder` that may be a picture, sorted folder by folder, as given paths.
-    A sub-folder that may not be read stands for itself: its record will say so."""
-    for batch in _walk(_Below(str(folder), ""), strict=False):
+def list_images(folder: Path, *, recursive: bool = True) -> Iterator[str]:
+    """Every file in `folder`, and below it where `recursive`, that may be a picture, sorted folder
+    by folder, as given paths. A sub-folder that may not be read stands for itself: its record will
+    say so."""
+    below = _Below(str(folder), "")
+    for batch in _walk(below, strict=False) if recursive else _batches_of(below):
         for path in batch.paths:
             yield os.path.join(folder, *path.split("/"))
 
@@ -189,6 +191,14 @@ def _walk(start: _Below, *, strict: bool = True) -> Iterator[_Batch]:
             if strict:
                 raise
             yield _Batch([item.prefix.rstrip("/")])
+
+
+def _batches_of(item: _Below) -> Iterator[_Batch]:
+    """The files of a folder itself."""
+    try:
+        yield from (found for found in _look_into(item) if isinstance(found, _Batch))
+    except DataError:
+        yield _Batch([""])
 
 
 def _look_into(item: _Below) -> list[_Below | _Batch]:

@@ -7,16 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from dlcli.errors import UsageError
+
 STDIN = "-"
+LIST_SUFFIX, PATH_COLUMN = ".csv", "path"
 _GLOB_SIGNS = frozenset("*?[")
 _READ_AHEAD = 1 << 16
 
 
 def expand_inputs(
-    inputs: Iterable[str], stdin: BinaryIO, *, nul_separated: bool = False
+    inputs: Iterable[str], stdin: BinaryIO, *, nul_separated: bool = False, recursive: bool = True
 ) -> Iterator[str]:
-    """The pictures that files, folders (recursive, sorted), globs and `-` (a path a line on
-    stdin) stand for; what is none of these is passed on as it is, for its own record."""
+    """The pictures that files, folders (sorted, with all below where `recursive`), globs, `.csv`
+    files with a column `path` (from their own folder) and `-` (a path a line on stdin) stand for;
+    what is none of these is passed on as it is, for its own record.
+
+    Raises:
+        UsageError: where a .csv has no such column, when its turn has come: see `require_lists`.
+    """
     for item in inputs:
         if item == STDIN:
             yield from _read_paths(stdin, b"\0" if nul_separated else b"\n")
@@ -24,18 +32,58 @@ def expand_inputs(
             import glob
 
             for match in sorted(glob.glob(item, recursive=True)) or [item]:
-                yield from _expand_path(match)
+                yield from _expand_path(match, recursive=recursive)
         else:
-            yield from _expand_path(item)
+            yield from _expand_path(item, recursive=recursive)
 
 
-def _expand_path(path: str) -> Iterator[str]:
-    if not os.path.isdir(path):
+def require_lists(inputs: Iterable[str]) -> None:
+    """That every .csv among `inputs` has its column is found out before the first answer.
+
+    Raises:
+        UsageError: if one has not.
+    """
+    for item in inputs:
+        if _is_list(item):
+            next(_listed(item), None)
+
+
+def _expand_path(path: str, *, recursive: bool) -> Iterator[str]:
+    if _is_list(path):
+        yield from _listed(path)
+    elif not os.path.isdir(path):
         yield path
-        return
-    from dlcli.data.folders import list_images  # a single picture needs it not
+    else:
+        from dlcli.data.folders import list_images  # a single picture needs it not
 
-    yield from list_images(Path(path))
+        yield from list_images(Path(path), recursive=recursive)
+
+
+def _is_list(path: str) -> bool:
+    return path.lower().endswith(LIST_SUFFIX) and os.path.isfile(path)
+
+
+def _listed(file: str) -> Iterator[str]:
+    """The paths that a .csv names, row by row; bytes that are no UTF-8 survive."""
+    import csv
+
+    folder = os.path.dirname(file)
+    with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        rows = csv.reader(text)
+        try:
+            header = [name.strip().lower() for name in next(rows, [])]
+            if PATH_COLUMN not in header:
+                raise UsageError(
+                    f"has no column {PATH_COLUMN}.",
+                    where=file,
+                    fix=f"Its first line must name the columns, {PATH_COLUMN} among them.",
+                )
+            column = header.index(PATH_COLUMN)
+            for fields in rows:
+                if "".join(fields).strip():
+                    yield os.path.join(folder, fields[column] if column < len(fields) else "")
+        except csv.Error as error:
+            raise UsageError(f"{error}.", where=f"{file}:{rows.line_num}") from error
 
 
 def _read_paths(stdin: BinaryIO, separator: bytes) -> Iterator[str]:

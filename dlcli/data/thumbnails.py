@@ -6,6 +6,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dlcli.data.picture_formats import opened_image
@@ -43,11 +45,26 @@ def make_thumbnail(path: Path) -> bytes | None:
             small = to_rgb(turn_upright(image))
             if max(small.size) > MOST_PIXELS:
                 small = _shrink(small)
-            content = io.BytesIO()
-            small.save(content, "JPEG", quality=_QUALITY)
-            return content.getvalue()
+            return _jpeg(small)
     except UnreadableImageError:
         return None
+
+
+def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture as a model sees it, uint8 (H, W, C), at most `MOST_PIXELS` wide and high, as a
+    JPEG; one of less than half that size enlarged, pixel by pixel."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    factor = MOST_PIXELS // max(image.size)
+    if factor > 1:
+        larger = (image.width * factor, image.height * factor)
+        image = image.resize(larger, Image.Resampling.NEAREST)
+    return _jpeg(_shrink(image) if max(image.size) > MOST_PIXELS else image)
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=_QUALITY)
+    return content.getvalue()
 
 
 def _shrink(image: Image.Image) -> Image.Image:

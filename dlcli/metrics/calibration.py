@@ -25,6 +25,21 @@ def expected_calibration_error(
     return float(np.abs(gaps).sum() / len(labels))
 
 
+def without_temperature(
+    probabilities: NDArray[np.floating], temperature: float
+) -> NDArray[np.float64]:
+    """What `probabilities` (N, K) were before their logits were divided by `temperature` (> 0).
+
+    The logits are their logarithms times the temperature, up to a constant a row. A probability
+    that float32 has rounded to 0 stays 0.
+    """
+    with np.errstate(divide="ignore"):
+        logits = np.log(probabilities.astype(np.float64)) * temperature
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    shares: NDArray[np.float64] = exponents / exponents.sum(axis=1, keepdims=True)
+    return shares
+
+
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """The temperature that minimizes the log loss of `logits` (N, K) divided by it (Guo 2017).
 

@@ -37,8 +37,8 @@ def blocks_of(body: Model) -> tuple[Block, ...]:
     for piece, entry in _pieces(body):
         layers = tuple(layer.name for layer in piece)
         name = next(filter(None, map(_block_name, layers)), None)
-        has_kernel = any(_has_kernel(layer) for layer in piece)
-        joins = bool(blocks) and (not has_kernel or (name is not None and name == names[-1]))
+        sees_kernel = any(map(has_kernel, piece))
+        joins = bool(blocks) and (not sees_kernel or (name is not None and name == names[-1]))
         if joins:
             blocks[-1] = Block((*blocks[-1].layers, *layers), blocks[-1].entry)
         else:
@@ -88,5 +88,6 @@ def _block_name(layer: str) -> str | None:
     return found[0] if found else None
 
 
-def _has_kernel(layer: Any) -> bool:
+def has_kernel(layer: Any) -> bool:
+    """Whether a layer mixes what reaches it by weights, and does not only scale it."""
     return bool(layer.weights) and type(layer).__name__ not in _NO_KERNEL

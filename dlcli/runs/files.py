@@ -16,11 +16,29 @@ SPEC = "spec.yaml"
 SPLIT = "split.csv"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
+REPORT = "report.html"
+EVALUATION = "evaluation.html"
+"""The page of the latest evaluation that was to be shown and not kept."""
+
 MODEL = "model"
 CHECKPOINT, REFIT = "checkpoint", "refit"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-NAMES = frozenset((RUN_JSON, SPEC, SPLIT, HISTORY, METRICS, MODEL, CHECKPOINT, TENSORBOARD, LOCK))
+NAMES = frozenset(
+    (
+        RUN_JSON,
+        SPEC,
+        SPLIT,
+        HISTORY,
+        METRICS,
+        REPORT,
+        EVALUATION,
+        MODEL,
+        CHECKPOINT,
+        TENSORBOARD,
+        LOCK,
+    )
+)
 """All that a run may hold, but for what is being made in it, whose names begin with `BUILDING`."""
 
 BUILDING = (".work-", ".model-", ".replaced-", *(f".{name}-" for name in sorted(NAMES)))

@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlcli import artifact
 from dlcli.errors import DataError, UsageError
-from dlcli.metrics.report import Report
 from dlcli.runs import files
+
+if TYPE_CHECKING:
+    from dlcli.metrics.report import Report
 
 RUNNING, COMPLETED, INTERRUPTED, FAILED = "running", "completed", "interrupted", "failed"
 IMAGENET = "imagenet"
@@ -174,6 +176,8 @@ class Run:
         Raises:
             DataError: if it is missing or damaged.
         """
+        from dlcli.metrics.report import Report  # predict has no need of it
+
         path = self.folder / files.METRICS
         try:
             found = json.loads(path.read_text(encoding="utf-8"))

@@ -12,6 +12,8 @@ class Body(Protocol):
     """Pixels in, features out; safe to call from several threads at once."""
 
     num_features: int
+    prefers_batches: bool
+    """Whether it is at its best with several pictures at once, and not with several threads."""
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (B, H, W, C), 0-255 -> float32 (B, F)."""

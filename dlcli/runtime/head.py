@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlcli.errors import DataError
+from dlcli.metrics.array_files import opened_arrays
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,5 @@ def load_head(path: Path) -> Head:
     Raises:
         DataError: if the file is missing or is no head.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Head(arrays["weights"], arrays["bias"], float(arrays["temperature"]))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, BadZipFile) as error:
-        raise DataError(
-            f"this is no readable head ({error}).",
-            where=str(path),
-            fix="Train again, or take the run from a backup.",
-        ) from error
+    with opened_arrays(path, "is no readable head") as arrays:
+        return Head(arrays["weights"], arrays["bias"], float(arrays["temperature"]))

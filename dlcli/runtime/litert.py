@@ -22,6 +22,8 @@ class LiteRtBody:
     `image_size` is (height, width), `num_channels` 3 for RGB and 1 for grey.
     """
 
+    prefers_batches = False
+
     def __init__(self, path: Path, image_size: tuple[int, int], num_channels: int = 3) -> None:
         self._path = path
         self._shape = (*image_size, num_channels)

@@ -13,6 +13,7 @@ from dlcli.artifact import (
     KERAS_BODY,
     NETWORK,
     TYPICALITY,
+    VAL_ANSWERS,
     ModelFacts,
     open_artifact,
     write_artifact,
@@ -21,6 +22,7 @@ from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import VAL
 from dlcli.errors import DataError
 from dlcli.metrics.typicality import UNKNOWN_BELOW
+from dlcli.metrics.val_answers import ValAnswers, val_answers
 from dlcli.runtime.classifier import open_classifier
 from dlcli.training.trained import TrainedModel
 
@@ -30,9 +32,14 @@ TOLERANCE = 0.01
 
 
 def write_model(
-    folder: Path, trained: TrainedModel, pixel_format: PixelFormat, facts: ModelFacts
+    folder: Path,
+    trained: TrainedModel,
+    pixel_format: PixelFormat,
+    facts: ModelFacts,
+    judged: TrainedModel | None = None,
 ) -> None:
-    """Writes body, head, typicality and model.json into `folder`, and asks them.
+    """Writes body, head, typicality, answers on val and model.json into `folder`, and asks them.
+    The answers on val are those of `judged` where `trained` was trained on val as well.
 
     Raises:
         DataError: if what was written answers otherwise than what was trained.
@@ -44,8 +51,14 @@ def write_model(
         shutil.copyfile(trained.keras_body_path, folder / KERAS_BODY)
     trained.head.save(folder / HEAD)
     trained.typicality.save(folder / TYPICALITY)
+    _answers_of(judged or trained).save(folder / VAL_ANSWERS)
     write_artifact(folder, trained.dataset.class_names, pixel_format, facts, UNKNOWN_BELOW)
     _check(folder, trained)
+
+
+def _answers_of(judged: TrainedModel) -> ValAnswers:
+    features = judged.features[judged.dataset.rows(VAL)].astype(np.float32)
+    return val_answers(*judged.answers(VAL), judged.typicality.score(features))
 
 
 def _check(folder: Path, trained: TrainedModel) -> None:

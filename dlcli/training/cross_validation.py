@@ -25,6 +25,7 @@ from dlcli.training.head import (
     fit_solver,
     log_losses,
     new_solver,
+    rises,
     span,
     weights_of,
     within_one_standard_error,
@@ -134,7 +135,7 @@ def _fits(
     for penalty in penalties:
         fits.append(_logits(inside, labels, parts, penalty, num_classes))
         losses.append(log_losses(fits[-1][counted], labels[counted]))
-        if _rises(np.stack(losses)):
+        if rises(np.stack(losses)):
             break
     return fits, np.stack(losses)
 
@@ -158,10 +159,3 @@ def _logits(
         logits[part.held_out] = -np.inf
         logits[np.ix_(part.held_out, part.classes)] = found
     return logits
-
-
-def _rises(losses: NDArray[np.floating]) -> bool:
-    """Whether the last row of losses (candidates, pictures) is worse than the best by more than
-    one standard error."""
-    excess = losses[-1] - losses[losses.mean(axis=1).argmin()]
-    return bool(excess.mean() > excess.std() / np.sqrt(len(excess)))

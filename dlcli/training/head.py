@@ -41,11 +41,12 @@ class LabelledFeatures:
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A head, the penalty chosen for it, and its mean log loss on val, weighted by class, before
-    the temperature."""
+    """A head, the penalty chosen for it of `num_tried`, and its mean log loss on val, weighted by
+    class, before the temperature."""
 
     head: Head
     penalty: float
+    num_tried: int
     val_log_loss: float
     val_accuracy: float
 
@@ -86,21 +87,27 @@ def fit_head(
     """Fits a head, chooses its penalty on val, and its temperature so that it flatters nobody.
 
     The penalty is the largest whose mean log loss on val is within one standard error of the
-    best (Breiman 1984, on paired differences). The temperature (Guo 2017) is fitted on logits of
-    held-out folds of train together with val's: val alone, having chosen the penalty, asks for
-    too sharp an answer. Where train is too small for folds, val may only make answers milder.
-    `seed` deals the folds. `class_weights` (K,) weigh the losses of the fit and those that choose
-    the penalty, and not the temperature's, which changes no answer: see `class_weights_of`.
+    best (Breiman 1984, on paired differences); smaller ones, each of which takes longer than the
+    one before, are tried no further than that loss falls. The temperature (Guo 2017) is fitted on
+    logits of held-out folds of train together with val's: val alone, having chosen the penalty,
+    asks for too sharp an answer. Where train is too small for folds, val may only make answers
+    milder. `seed` deals the folds. `class_weights` (K,) weigh the losses of the fit and those that
+    choose the penalty, and not the temperature's, which changes no answer: see `class_weights_of`.
     """
     space = span(train.features, train.parts)
     inside, inside_val = space.enter(train.features), space.enter(val.features)
-    fits = []
+    shares = _shares(val.labels, class_weights)
+    fits: list[tuple[Floats, Floats]] = []
+    found: list[NDArray[np.floating]] = []
     model = new_solver(_TOLERANCE)
     for penalty in PENALTIES:
         fit_solver(model, inside, train.labels, penalty, class_weights)
-        fits.append(weights_of(model, num_classes))
-    losses = np.stack([log_losses(inside_val @ w + b, val.labels) for w, b in fits])
-    losses *= _shares(val.labels, class_weights)
+        weights, bias = weights_of(model, num_classes)
+        fits.append((weights, bias))
+        found.append(log_losses(inside_val @ weights + bias, val.labels) * shares)
+        if rises(np.stack(found)):
+            break
+    losses = np.stack(found)
     chosen = within_one_standard_error(losses)
     weights, bias = fits[chosen]
     val_logits = inside_val @ weights + bias
@@ -115,6 +122,7 @@ def fit_head(
     return FittedHead(
         space.leave(weights, bias, temperature),
         PENALTIES[chosen],
+        len(fits),
         float(losses[chosen].mean()),
         float((val_logits.argmax(axis=1) == val.labels).mean()),
     )
@@ -144,6 +152,13 @@ def within_one_standard_error(losses: NDArray[np.floating]) -> int:
     excess = losses - losses[losses.mean(axis=1).argmin()]
     standard_error = excess.std(axis=1) / np.sqrt(losses.shape[1])
     return int(np.argmax(excess.mean(axis=1) <= standard_error))
+
+
+def rises(losses: NDArray[np.floating]) -> bool:
+    """Whether the last row of losses (candidates, pictures) is worse than the best by more than
+    one standard error."""
+    excess = losses[-1] - losses[losses.mean(axis=1).argmin()]
+    return bool(excess.mean() > excess.std() / np.sqrt(len(excess)))
 
 
 def span(features: Floats, parts: tuple[int, ...] = ()) -> Space:

@@ -18,7 +18,6 @@ from dlcli.runtime.litert import LiteRtBody
 from dlcli.training.class_weights import ClassWeights, Weights, class_weights_of
 from dlcli.training.features import kept_features
 from dlcli.training.head import (
-    PENALTIES,
     FittedHead,
     LabelledFeatures,
     fit_chosen,
@@ -141,7 +140,7 @@ def _fit(  # noqa: PLR0917
     reporter.report(HeadFitted(stage, fitted.val_log_loss, fitted.val_accuracy))
     detail = (
         f"val accuracy {fitted.val_accuracy:.3f}  "
-        f"(penalty {fitted.penalty:g} of {len(PENALTIES)} tried)"
+        f"(penalty {fitted.penalty:g} of {fitted.num_tried} tried)"
     )
     reporter.report(StageEnded(stage, detail))
     return fitted

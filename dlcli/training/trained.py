@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from dlcli.artifact import AVERAGE
 from dlcli.data.dataset import Dataset
 from dlcli.data.split import VAL
-from dlcli.metrics.calibration import expected_calibration_error
 from dlcli.metrics.typicality import Typicality
 from dlcli.runtime.head import Head
 
@@ -73,11 +72,6 @@ class TrainedModel:
     def best(self) -> HistoryRow:
         """The epoch or fit that was kept."""
         return next(row for row in self.history if row.kept)
-
-    def calibration_error_before(self, split: str) -> float | None:
-        """The expected calibration error on a split without the temperature."""
-        plain = replace(self, head=self.head.uncalibrated())
-        return expected_calibration_error(*plain.answers(split))
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dlcli import __version__
 from dlcli.ui.finding_words import WORDS, Kind
+from dlcli.ui.html import data_uri, render_page, text
 
 if TYPE_CHECKING:
     from dlcli.commands.check import CheckResult
@@ -51,23 +50,20 @@ def shown_paths(findings: Sequence[Finding]) -> list[str]:
 
 def check_page(result: CheckResult) -> str:
     """The HTML document."""
-    import jinja2
-
-    template = resources.files("dlcli.ui").joinpath("templates", "check.html")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
     largest = max((own.num_images for own in result.classes), default=0)
-    return environment.from_string(template.read_text(encoding="utf-8")).render(
+    return render_page(
+        "check.html",
         result=result,
-        name=_text(result.target.resolve().name),
-        target=_text(shlex.quote(str(result.target))),
+        name=text(result.target.resolve().name),
+        target=text(shlex.quote(str(result.target))),
         headline=_headline(result),
         sections=[_section(name, found, result) for name, found in _by_kind_in_full(result)],
-        classes=[(_text(own.name), own.num_images) for own in result.classes[:_MOST_CLASSES]],
-        largest=largest or 1,
-        skipped=[(_text(one.path), _text(one.reason)) for one in result.skipped[:_MOST_SKIPPED]],
-        uniform=[_text(class_name) for class_name in result.uniform_classes],
+        classes=[
+            (text(own.name), own.num_images, own.num_images / (largest or 1))
+            for own in result.classes[:_MOST_CLASSES]
+        ],
+        skipped=[(text(one.path), text(one.reason)) for one in result.skipped[:_MOST_SKIPPED]],
+        uniform=[text(class_name) for class_name in result.uniform_classes],
         counts=_counts(result),
         spreads=_spreads(result),
         version=__version__,
@@ -108,25 +104,14 @@ def _section(name: str, found: Sequence[Finding], result: CheckResult) -> _Secti
 
 def _card(finding: Finding, result: CheckResult) -> _Card:
     pictures = _pictures_of(finding)
-    shown = tuple((_text(path), _data_uri(result.thumbnails.get(path))) for path in pictures)
-    others = tuple(_text(path) for path in finding.paths[len(pictures) : MOST_PICTURES])
+    shown = tuple((text(path), data_uri(result.thumbnails.get(path))) for path in pictures)
+    others = tuple(text(path) for path in finding.paths[len(pictures) : MOST_PICTURES])
     num_more = len(finding.paths) - len(shown) - len(others)
-    return _Card(_text(finding.detail), shown, others, num_more)
+    return _Card(text(finding.detail), shown, others, num_more)
 
 
 def _pictures_of(finding: Finding) -> tuple[str, ...]:
     return finding.paths[: 1 if finding.kind in _ONE_SHOWN else MOST_PICTURES]
-
-
-def _data_uri(content: bytes | None) -> str | None:
-    if content is None:
-        return None
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _text(name: str) -> str:
-    """Bytes of a path that were no UTF-8 cannot stand in a page."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _counts(result: CheckResult) -> list[tuple[str, list[tuple[str, int, float]]]]:

@@ -282,7 +282,7 @@ def test_beside_a_manifest_a_report_may_lie_where_no_pictures_do(clean: Path) ->
     for place in ("cat/page.html", "cat/below/page.html"):
         assert "among the pictures" in refusal(manifest, clean / place)
     write_report(check(manifest, report=clean / "page.html"), clean / "page.html")
-    assert "this is what is to be checked" in refusal(manifest, manifest, force=True)
+    assert "this is what is to be looked at" in refusal(manifest, manifest, force=True)
     save(draw(77), clean / "top.png")
     manifest.write_text("path,label\ncat/001.png,cat\ntop.png,dog\n")
     assert "among the pictures" in refusal(manifest, clean / "page.html", force=True)

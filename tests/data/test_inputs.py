@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcli.data.inputs import expand_inputs
+from dlcli.data.inputs import expand_inputs, require_lists
+from dlcli.errors import UsageError
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -142,3 +143,38 @@ def test_a_path_is_answered_before_the_next_is_written() -> None:
         assert list(paths) == ["b.jpg"]
     writer.join()
     assert in_time == [True]
+
+
+def test_a_folder_may_stand_for_its_own_pictures_alone(here: Path) -> None:
+    touch(here, "f/b.png", "f/a/2.png", "f/c.png", "f/notes.txt")
+    paths = expand_inputs(["f"], io.BytesIO(), recursive=False)
+    assert list(paths) == [os.path.join("f", "b.png"), os.path.join("f", "c.png")]
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_csv_names_paths_from_its_own_folder(start: str, here: Path) -> None:
+    rows = 'label, Path \ncat,a.jpg\n"x,y","b ""1"".jpg"\n\ndog\ndog,\n'
+    (here / "lists").mkdir()
+    (here / "lists" / "some.csv").write_text(start + rows, encoding="utf-8")
+    given = os.path.join("lists", "some.csv")
+    require_lists([given, "a.jpg"])
+    names = ("a.jpg", 'b "1".jpg', "", "")
+    assert expand(given, "z.jpg") == [*(os.path.join("lists", name) for name in names), "z.jpg"]
+
+
+def test_a_csv_whose_bytes_are_no_utf_8_keeps_them(here: Path) -> None:
+    (here / "some.csv").write_bytes(b"path\ncaf\xe9.jpg\n")
+    (path,) = expand("some.csv")
+    assert os.fsencode(path) == b"caf\xe9.jpg"
+
+
+@pytest.mark.parametrize("text", ["", "file,label\na.jpg,cat\n", "a.jpg\n"])
+def test_a_csv_without_its_column_is_a_sentence(text: str, here: Path) -> None:
+    (here / "some.csv").write_text(text)
+    with pytest.raises(UsageError, match=r"some\.csv: has no column path\."):
+        require_lists(["x.jpg", "some.csv"])
+
+
+def test_a_csv_that_is_not_there_is_passed_on_for_its_record() -> None:
+    require_lists(["no-such.csv"])
+    assert expand("no-such.csv") == ["no-such.csv"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dlcli.data.thumbnails import MOST_PIXELS, make_thumbnail, make_thumbnails
+from dlcli.data.thumbnails import MOST_PIXELS, make_thumbnail, make_thumbnails, thumbnail_of
 from dlcli.events import NullReporter
 from tests.data.drawings import draw, save
 from tests.data.pictures import turned
@@ -58,3 +58,23 @@ def test_what_cannot_be_read_is_missing(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
     made = make_thumbnails(tmp_path, ["b.png", "a.png", "c.png"], NullReporter())
     assert list(made) == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown", "mode"),
+    [
+        ((224, 224, 3), (160, 160), "RGB"),
+        ((28, 14, 1), (70, 140), "L"),
+        ((100, 90, 3), (90, 100), "RGB"),
+        ((8, 400, 3), (160, 3), "RGB"),
+    ],
+)
+def test_pixels_that_a_model_saw(
+    shape: tuple[int, int, int], shown: tuple[int, int], mode: str
+) -> None:
+    pixels = np.zeros(shape, np.uint8)
+    pixels[: shape[0] // 2] = 255
+    thumbnail = opened(thumbnail_of(pixels))
+    assert (thumbnail.size, thumbnail.mode) == (shown, mode)
+    seen = np.asarray(thumbnail.convert("L"))
+    assert (seen[0].min() > 250, seen[-1].max() < 5) == (True, True)

@@ -97,7 +97,8 @@ def test_the_backend_trains_and_tensorflow_converts_in_another_process(work: Wor
     assert {work.backend, "keras"} <= work.imported
     assert "dlcli.models.convert_body" not in work.imported
     model = {path.name for path in (work.whole / "model").iterdir()}
-    assert model == {"body.tflite", "head.npz", "model.json", "model.keras", "typicality.npz"}
+    files = {"body.tflite", "head.npz", "model.json", "model.keras", "typicality.npz", "val.npz"}
+    assert model == files
     facts = json.loads((work.whole / "run.json").read_text())
     assert facts["status"] == "completed"
     device = facts["device"]

@@ -134,7 +134,10 @@ def test_no_such_run(trained_run: Path, dlcli: Command) -> None:
     one_sentence(done, 2, "no such run", "animals-1")
 
 
-@pytest.mark.parametrize("name", ["body.tflite", "head.npz", "typicality.npz", "model.json"])
+MODEL_FILES = ("body.tflite", "head.npz", "typicality.npz", "val.npz", "model.json")
+
+
+@pytest.mark.parametrize("name", MODEL_FILES)
 def test_a_damaged_run(
     name: str, trained_run: Path, tmp_path: Path, dlcli: Command, animals: Path
 ) -> None:

@@ -137,9 +137,10 @@ def with_change(spec: str, old: str, new: str) -> str:
 
 def test_a_run_is_whole(work: Work) -> None:
     names = {path.name for path in work.base.iterdir()}
-    assert names == {"run.json", "spec.yaml", "split.csv", "history.csv", "metrics.json", "model"}
+    tables = {"run.json", "spec.yaml", "split.csv", "history.csv", "metrics.json"}
+    assert names == {*tables, "report.html", "model"}
     model = {path.name for path in (work.base / "model").iterdir()}
-    files = {"body.tflite", "head.npz", "model.json", "model.keras", "typicality.npz"}
+    files = {"body.tflite", "head.npz", "model.json", "model.keras", "typicality.npz", "val.npz"}
     assert model == files
     assert json.loads((work.base / "run.json").read_text())["status"] == "completed"
     facts = json.loads((work.base / "model" / "model.json").read_text())
@@ -339,7 +340,8 @@ def test_a_head_on_the_body_of_a_run(
         "refit": False,
     }
     model = {path.name for path in (run / "model").iterdir()}
-    assert model == {"body.tflite", "head.npz", "model.json", "body.keras", "typicality.npz"}
+    features = {"typicality.npz", "val.npz"}
+    assert model == {"body.tflite", "head.npz", "model.json", "body.keras", *features}
     body = (work.base / "model" / "body.tflite").read_bytes()
     assert (run / "model" / "body.tflite").read_bytes() == body
     assert (run / "history.csv").read_text().splitlines()[0] == COLUMNS

@@ -17,9 +17,10 @@ CAT = ROOT / "sample_data" / "cat.jpg"
 
 def test_train_leaves_a_whole_run(trained_run: Path) -> None:
     names = {path.name for path in trained_run.iterdir()}
-    assert names == {"run.json", "spec.yaml", "split.csv", "history.csv", "metrics.json", "model"}
+    tables = {"run.json", "spec.yaml", "split.csv", "history.csv", "metrics.json"}
+    assert names == {*tables, "report.html", "model"}
     model = {path.name for path in (trained_run / "model").iterdir()}
-    assert model == {"model.json", "body.tflite", "head.npz", "typicality.npz"}
+    assert model == {"model.json", "body.tflite", "head.npz", "typicality.npz", "val.npz"}
     description = json.loads((trained_run / "run.json").read_text())
     assert description["status"] == "completed"
     assert description["data"]["classes"] == ["cat", "dog", "elephant", "lion", "tiger"]
@@ -54,7 +55,7 @@ def test_train_json_is_one_document(animals: Path, tmp_path: Path, dlcli: Comman
     assert document["command"] == "train"
     assert set(document) == {
         *("schema", "command", "dlcli", "run", "status", "classes", "num_images", "skipped"),
-        *("stages", "best_epoch", "val", "test", "seconds", "model"),
+        *("stages", "best_epoch", "val", "test", "agreement", "seconds", "model"),
     }
     assert set(document["val"]) == set(document["test"]) == REPORT_KEYS
     assert sum(document["num_images"].values()) == 150

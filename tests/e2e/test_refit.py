@@ -39,6 +39,8 @@ def refitted(
 def test_the_numbers_stay_and_the_head_is_another(refitted: Path, trained_run: Path) -> None:
     for name in ("metrics.json", "history.csv", "model/body.tflite"):
         assert (refitted / name).read_bytes() == (trained_run / name).read_bytes(), name
+    assert "before it was trained once more" in (refitted / "report.html").read_text("utf-8")
+    assert "trained once more" not in (trained_run / "report.html").read_text("utf-8")
     heads = [np.load(run / "model" / "head.npz") for run in (refitted, trained_run)]
     assert not np.array_equal(heads[0]["weights"], heads[1]["weights"])
     assert heads[0]["temperature"] == heads[1]["temperature"]

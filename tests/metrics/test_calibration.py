@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dlcli.metrics.calibration import expected_calibration_error, fit_temperature
+from dlcli.metrics.calibration import (
+    expected_calibration_error,
+    fit_temperature,
+    without_temperature,
+)
 
 
 def calibrated_case(
@@ -101,3 +105,30 @@ def test_huge_logits_do_not_overflow() -> None:
     logits, labels = calibrated_case(2, 2000)
     found = fit_temperature((logits * 10 + 50_000).astype(np.float32), labels)
     assert found == pytest.approx(fit_temperature(logits * 10, labels), rel=0.01)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
+def test_probabilities_without_their_temperature_are_those_before(temperature: float) -> None:
+    logits, _ = calibrated_case(3, 500)
+    divided = probabilities_of(logits / temperature)
+    np.testing.assert_allclose(
+        without_temperature(divided, temperature), probabilities_of(logits), atol=1e-12
+    )
+
+
+def test_without_the_temperature_by_hand() -> None:
+    # Odds of 2:1 are 8:1 before a temperature of 3; a 0 stays a 0.
+    found = without_temperature(np.array([[2 / 3, 1 / 3, 0.0]], np.float32), 3)
+    np.testing.assert_allclose(found, [[8 / 9, 1 / 9, 0]], rtol=1e-6)
+
+
+def test_a_sharpened_model_is_brought_back_and_a_calibrated_one_stays() -> None:
+    logits, labels = calibrated_case(4)
+    before = expected_calibration_error(probabilities_of(3 * logits), labels)
+    temperature = fit_temperature(3 * logits, labels)
+    after = expected_calibration_error(probabilities_of(3 * logits / temperature), labels)
+    assert before is not None
+    assert after is not None
+    assert before > 0.1
+    assert after < 0.015
+    assert fit_temperature(logits, labels) == pytest.approx(1, rel=0.02)

@@ -133,3 +133,43 @@ def test_many_training_pictures_are_thinned(monkeypatch: pytest.MonkeyPatch) -> 
     assert not np.array_equal(other.training, thinned.training)
     assert np.median(thinned.score(features(3, 100))) > 0.2
     np.testing.assert_array_equal(thinned.score(foreign(9)), 0)
+
+
+def test_the_nearest_training_pictures_by_hand() -> None:
+    training = np.array([[1, 0], [3, 4], [0, 2], [-1, 0]], np.float32)
+    fitted = fit_typicality(training, training[:2])
+    rows, cosines = fitted.nearest(np.array([0, 5], np.float32), 3)
+    assert rows.tolist() == [2, 1, 0]
+    np.testing.assert_allclose(cosines, [1, 0.8, 0], atol=1e-3)
+    rows, cosines = fitted.nearest(np.array([2, 0], np.float32), 9)
+    assert rows.tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(cosines, [1, 0.6, 0, -1], atol=1e-3)
+
+
+def test_the_nearest_of_thinned_pictures_keep_their_places(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(typicality, "MAX_TRAINING", 60)
+    training = features(1, 300)
+    fit_typicality(training, features(2, 40)).save(tmp_path / "typicality.npz")
+    thinned = load_typicality(tmp_path / "typicality.npz")
+    assert thinned.rows is not None
+    assert len(set(thinned.rows.tolist())) == 60
+    assert thinned.rows.max() > 60
+    for row in thinned.rows:
+        rows, cosines = thinned.nearest(training[row], 1)
+        assert rows.tolist() == [row]
+        assert cosines[0] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("num_training", [3, 500, 4000])
+def test_a_picture_is_scored_alike_whatever_is_asked_beside_it(num_training: int) -> None:
+    fitted = fit_typicality(features(1, num_training), features(2, 200))
+    asked = features(3, 70)
+    together = fitted.score(asked)
+    for rows in (slice(0, 1), slice(5, 21), slice(33, 70)):
+        np.testing.assert_array_equal(fitted.score(asked[rows]), together[rows])
+    # Of val itself each distance is found again, and not one a rounding error away.
+    kept = fitted.val_distances
+    ranks = 1 - np.searchsorted(kept, kept, side="right") / len(kept)
+    np.testing.assert_array_equal(np.sort(fitted.score(features(2, 200))), np.sort(ranks))

@@ -15,6 +15,7 @@ from dlcli.artifact import (
     HEAD,
     MODEL_JSON,
     TYPICALITY,
+    VAL_ANSWERS,
     Artifact,
     ModelFacts,
     open_artifact,
@@ -24,6 +25,7 @@ from dlcli.data.pixels import PixelFormat, read_image
 from dlcli.errors import DataError
 from dlcli.events import NullReporter
 from dlcli.metrics.typicality import Typicality, fit_typicality
+from dlcli.metrics.val_answers import val_answers
 from dlcli.models.bodies import find_body
 from dlcli.models.registry import BACKBONES
 from dlcli.runtime.classifier import Classifier, open_classifier
@@ -37,6 +39,7 @@ class MeanColours:
     """A body whose features are the mean of each channel, in 0-1."""
 
     num_features = 3
+    prefers_batches = False
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(pixels.mean(axis=(1, 2)) / 255, np.float32)
@@ -188,3 +191,72 @@ def test_damaged_training_features_are_a_sentence(folder: Path) -> None:
     write(folder)
     with pytest.raises(DataError, match=r"typicality\.npz: this holds no readable training"):
         open_classifier(open_artifact(folder))
+
+
+class CountedMeans(MeanColours):
+    """As a framework's body would be: at its best with several pictures at once."""
+
+    prefers_batches = True
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.sizes.append(len(pixels))
+        return super().features(pixels)
+
+
+def mixed_inputs(folder: Path, count: int) -> list[str]:
+    """Pictures, and between them files that are none."""
+    inputs = [str(write_image(folder / f"{number}.png", number)) for number in range(count)]
+    inputs.insert(count // 2, str(folder / "gone.png"))
+    return inputs
+
+
+@pytest.mark.parametrize(
+    "body", [MeanColours(), CountedMeans()], ids=lambda one: type(one).__name__
+)
+def test_a_picture_is_answered_alike_whatever_is_asked_beside_it(
+    body: MeanColours, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    typicality = fit_typicality(
+        rng.uniform(size=(900, 3)).astype(np.float32), rng.uniform(size=(99, 3)).astype(np.float32)
+    )
+    classifier = replace(make_classifier(typicality, 0.05), body=body)
+    inputs = mixed_inputs(tmp_path, 40)
+    alone = [classifier.predict_file(path) for path in inputs]
+    for batch_size in (1, 7, 64):
+        together = list(classifier.predict_files(inputs, batch_size))
+        assert [one.path for one in together] == inputs
+        for one, other in zip(alone, together, strict=True):
+            assert (one.error, one.typicality) == (other.error, other.typicality)
+            if one.error is None:
+                np.testing.assert_array_equal(one.probabilities, other.probabilities)
+
+
+def test_a_body_that_prefers_batches_gets_them(tmp_path: Path) -> None:
+    body = CountedMeans()
+    classifier = replace(make_classifier(), body=body)
+    answers = classifier.predict_files(mixed_inputs(tmp_path, 40), 8)
+    next(answers)
+    import time
+
+    deadline = time.monotonic() + 60
+    while len(body.sizes) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)  # more pictures are read while the first answer is looked at
+        next(answers)
+    assert sum(1 for _ in answers) + len(body.sizes) > 1
+    assert 1 < max(body.sizes) <= 8
+
+
+def test_answers_on_val_are_those_that_were_written(folder: Path) -> None:
+    assert open_classifier(open_artifact(folder)).val_answers() is None
+    kept = val_answers(
+        np.full((4, 3), 1 / 3, np.float32), np.array([0, 1, 2, 0]), np.linspace(0, 1, 4)
+    )
+    kept.save(folder / VAL_ANSWERS)
+    write(folder)
+    found = open_classifier(open_artifact(folder)).val_answers()
+    assert found is not None
+    np.testing.assert_array_equal(found.is_right, kept.is_right)

@@ -133,6 +133,8 @@ def test_a_share_of_val_lies_between_0_and_1(val: object) -> None:
         {"stages": [{"trainable": "head"}]},
         {"stages": [{"trainable": {"last": 3}, "epochs": 2, "learning_rate": 1e-4}]},
         {"stages": [{"trainable": "all", "learning_rate": "auto"}]},
+        {"stages": [{"trainable": {"last": 3}, "layer_decay": 0.8}]},
+        {"stages": [{"trainable": "all", "layer_decay": 1}]},
     ],
     ids=str,
 )

@@ -39,7 +39,7 @@ def test_what_is_written_opens(trained: TrainedModel, tmp_path: Path) -> None:
     artifact = open_artifact(tmp_path)
     assert artifact.class_names == ("a", "b")
     assert artifact.model == FACTS
-    assert set(artifact.sha256s) == {"body.tflite", "head.npz", "typicality.npz"}
+    assert set(artifact.sha256s) == {"body.tflite", "head.npz", "typicality.npz", "val.npz"}
 
 
 def test_a_model_that_answers_otherwise_is_refused(trained: TrainedModel, tmp_path: Path) -> None:

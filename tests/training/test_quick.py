@@ -158,15 +158,6 @@ def test_answers_are_a_row_of_probabilities_and_a_label_a_picture(
     assert set(labels.tolist()) == {0, 1, 2}
 
 
-def test_calibration_error_before_is_without_the_temperature(
-    hard: tuple[TrainedModel, Recorder],
-) -> None:
-    trained, _ = hard
-    error = trained.calibration_error_before("val")
-    assert error is not None
-    assert 0 <= error <= 1
-
-
 def test_pictures_of_training_are_typical_and_others_are_not(
     easy: tuple[TrainedModel, Recorder], hard: tuple[TrainedModel, Recorder]
 ) -> None:

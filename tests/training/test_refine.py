@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,34 @@ def test_what_lies_below_the_trained_blocks_and_the_statistics_stay(
     assert moved == {"block2_conv/kernel", "block2_conv/bias"}
     size = 3 * 3 * 6 * 6 + 6 + 6 * 3 + 3
     assert outcome.trainable_parameters == size
+
+
+def test_lower_blocks_move_less_where_a_stage_has_a_layer_decay(case: Case, tmp_path: Path) -> None:
+    began, moved = make_body(), {}
+    for decay in (1.0, 1e-3):
+        material = material_of(case, tmp_path / str(decay))
+        (outcome,) = run(material, (replace(LAST, layer_decay=decay),), case.head)
+        assert outcome.model is not None, "or else nothing has moved"
+        ended = material.body.get_layer("block2_conv").get_weights()[0]
+        moved[decay] = np.abs(ended - began.get_layer("block2_conv").get_weights()[0]).max()
+    assert 0 < moved[1e-3] < 0.05 * moved[1.0]
+
+
+def test_a_rate_that_was_found_stands_with_what_the_stage_came_to(
+    case: Case, tmp_path: Path
+) -> None:
+    from dlcli.training.refine import reached
+
+    tested = replace(LAST, learning_rate=5e-4, tests_rate=True)
+    keeper = Keeper(tmp_path / "checkpoint", forget)
+    first, second = run(material_of(case, tmp_path / "run", keeper), (tested, ALL), case.head)
+    assert first.learning_rate not in (None, 5e-4)
+    assert 1.25e-4 <= (first.learning_rate or 0) <= 2e-3
+    assert second.learning_rate == ALL.learning_rate
+    saved = keeper.load()
+    assert saved is not None
+    (again,) = reached(material_of(case, tmp_path / "again", keeper), case.head, saved)
+    assert again.learning_rate == first.learning_rate
 
 
 def test_body_and_head_and_network_answer_alike(

@@ -18,6 +18,7 @@ from dlcli.training.stages import (
     resolve_spec,
 )
 
+_HEAD = Stage("head", "head")
 FROM_NOTHING = ("model.weights=random",)
 
 
@@ -73,6 +74,46 @@ def test_a_balanced_effort_is_the_less_for_each_picture_the_more_there_are() -> 
     assert [(stage.epochs, stage.views) for stage in spent] == [(12, 4), (8, 2), (4, 2)]
     slower = plan_stages(resolve_spec(Spec(), 1_000, scale=10))
     assert [stage.name for stage in slower] == ["head"]
+
+
+LAST = "train.stages=[{trainable: {last: 1}, epochs: 12}]"
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_train", "rate", "tests"),
+    [
+        ((LAST,), 1_024, 5e-4, True),  # 48 steps of the test are an eighth of 32 * 12
+        ((LAST,), 992, 5e-4, False),
+        ((LAST, "train.batch_size=16"), 512, 5e-4, True),
+        ((LAST, "train.max_time=1h"), 1_024, 5e-4, False),
+        ((LAST, "train.learning_rate=0.01"), 1_024, 0.01, False),
+        (("train.stages=[{trainable: all, epochs: 12}]",), 1_024, 1e-4, True),
+        (("train.stages=[{trainable: all, epochs: 12, learning_rate: 2}]",), 1_024, 2, False),
+        ((*FROM_NOTHING, "train.stages=[{trainable: all, epochs: 12}]"), 1_024, 1e-3, False),
+    ],
+)
+def test_a_rate_is_tested_where_the_stage_is_long_and_nobody_gave_it(
+    settings: tuple[str, ...], num_train: int, rate: float, tests: bool
+) -> None:
+    spec = resolve_spec(load_spec(None, settings), num_train)
+    stage = plan_stages(spec)[-1]
+    assert (stage.learning_rate, stage.tests_rate) == (rate, tests)
+    (written,) = [one for one in spec.train.stages if not isinstance(one, str)]
+    assert (written.learning_rate == "auto") is tests, "it is found again where the spec is"
+    *_, said = describe_plan(spec, plan_stages(spec))
+    assert ("learning rate by a range test around" in said) is tests
+    assert resolve_spec(spec, num_train) == spec
+
+
+def test_a_layer_decay_that_is_given_is_planned_and_said() -> None:
+    decay = "train.stages=[{trainable: {last: 2}, layer_decay: 0.8}, {trainable: all}]"
+    spec = resolved_below_a_head(decay)
+    _, last, whole = plan_stages(spec)
+    assert (last.layer_decay, whole.layer_decay) == (0.8, 1)
+    _, said, unsaid = describe_plan(spec, (_HEAD, last, whole))
+    assert "0.8 times that with each block further down" in said
+    assert "further down" not in unsaid
+    assert not list(check_rules(spec, {("train", "stages")}))
 
 
 @pytest.mark.parametrize(

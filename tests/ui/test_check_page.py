@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,72 +14,16 @@ from dlcli.data.findings import Finding
 from dlcli.data.index import SkippedFile
 from dlcli.ui.check_page import MOST_FINDINGS, MOST_PICTURES, check_page, shown_paths
 from tests.ui.checked import CLEAN, DIRTY
-
-VOID = {"meta", "img", "link", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Checks that tags nest, and collects what a browser would load, run or show."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-        self.handlers: list[str] = []
-        self.ids: list[str] = []
-        self.targets: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name in ("src", "srcset", "data"):
-                self.sources.append(value or "")
-            elif name == "href":
-                self.targets.append(value or "")
-            elif name == "id":
-                self.ids.append(value or "")
-            elif name.startswith("on"):
-                self.handlers.append(name)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
+from tests.ui.pages import Page, read_page, require_alone
 
 
 def page_of(result: CheckResult) -> Page:
-    page = Page(check_page(result))
-    assert page.open == []
-    return page
+    return read_page(check_page(result))
 
 
 @pytest.mark.parametrize("result", [CLEAN, DIRTY])
 def test_it_is_whole_and_stands_alone(result: CheckResult) -> None:
-    page = page_of(result)
-    assert page.tags[:2] == ["html", "head"]
-    assert not set(page.tags) & {"script", "link", "iframe", "object"}
-    assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
-    assert all(target.startswith("#") for target in page.targets)
-    assert {target[1:] for target in page.targets} <= set(page.ids)
-    assert len(page.ids) == len(set(page.ids))
-    assert "url(" not in check_page(result)
-    assert "@import" not in check_page(result)
-    assert "http" not in check_page(result)
-
-
-def test_it_has_a_light_and_a_dark_look() -> None:
-    assert "prefers-color-scheme: dark" in check_page(CLEAN)
+    require_alone(check_page(result))
 
 
 def test_a_clean_folder() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,114 +12,26 @@ import pytest
 from dlcli import __version__
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
+from dlcli.commands.explain import ExplainedImage
 from dlcli.commands.export import ExportResult, Parity
 from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.init import InitResult
 from dlcli.commands.models import BackboneFacts
+from dlcli.commands.near_pictures import NearPicture
 from dlcli.commands.plan import Start
-from dlcli.commands.predict import PredictionRecord, RankedClass
 from dlcli.commands.train import DryRunResult
 from dlcli.commands.train_result import StageResult, TrainResult
 from dlcli.data.index import SkippedFile
 from dlcli.events import LayerRow, ModelShown
+from dlcli.metrics.agreement import agreement_of
+from dlcli.metrics.gates import judge, read_bounds
+from dlcli.metrics.paired import compare_answers
 from dlcli.metrics.report import Report, make_report
 from dlcli.spec.schema import Spec
 from dlcli.training.stages import Stage
 from dlcli.ui import formats
+from dlcli.ui.explain_lines import explain_document
 from tests.ui.checked import DIRTY
-
-AWKWARD = [
-    "plain.jpg",
-    "tab\there",
-    "two\nlines",
-    "two\r\nlines",
-    "old\rmac",
-    "a,b",
-    'say "cheese"',
-    "back\\slash",
-    "a\\tb",
-    "a\\\tb",
-    "\\",
-    " spaces ",
-    "'single'",
-    "日本 é",
-    "no utf-8 \udcff",
-    "=1+1",
-]
-
-
-def record(path: str, label: str = "cat", error: str | None = None) -> PredictionRecord:
-    if error is not None:
-        return PredictionRecord(path, None, None, None, None, False, error)
-    top = (RankedClass(label, 0.75), RankedClass("dog", 0.25))
-    return PredictionRecord(path, label, 0.75, top, 0.5, False, None)
-
-
-def unescape(field: str) -> str:
-    """What a reader of a TSV field does."""
-    parts = field.split("\\\\")
-    for sign, char in (("\\t", "\t"), ("\\n", "\n"), ("\\r", "\r")):
-        parts = [part.replace(sign, char) for part in parts]
-    return "\\".join(parts)
-
-
-@pytest.mark.parametrize("name", AWKWARD)
-def test_a_tsv_line_is_read_back(name: str) -> None:
-    to_line = formats.prediction_formatter("tsv")
-    line = to_line(record(name, name))
-    assert "\n" not in line
-    assert "\r" not in line
-    fields = [unescape(field) for field in line.split("\t")]
-    assert fields == [name, name, "0.750000", "0.500000", "false", ""]
-    failed = to_line(record(name, error=name)).split("\t")
-    assert [unescape(field) for field in failed] == [name, "", "", "", "false", name]
-
-
-@pytest.mark.parametrize("name", AWKWARD)
-def test_a_csv_line_is_read_back(name: str) -> None:
-    to_line = formats.prediction_formatter("csv")
-    lines = [to_line(record(name, name)), to_line(record(name, error=name))]
-    text = "\n".join([",".join(formats.COLUMNS), *lines, ""])
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert len(rows) == 2
-    assert [rows[0][column] for column in ("path", "label", "probability")] == [
-        name,
-        name,
-        "0.750000",
-    ]
-    assert (rows[1]["path"], rows[1]["label"], rows[1]["error"]) == (name, "", name)
-
-
-@pytest.mark.parametrize("name", AWKWARD)
-def test_a_json_line_is_read_back(name: str) -> None:
-    line = formats.prediction_formatter("jsonl")(record(name, name))
-    assert "\n" not in line
-    assert "\r" not in line
-    encoded = line.encode("utf-8")
-    assert json.loads(encoded) == {
-        "schema": 1,
-        "path": name,
-        "label": name,
-        "probability": 0.75,
-        "top": [{"label": name, "probability": 0.75}, {"label": "dog", "probability": 0.25}],
-        "typicality": 0.5,
-        "unknown": False,
-        "error": None,
-    }
-
-
-def test_an_error_is_a_json_line_whose_rest_is_null() -> None:
-    line = formats.prediction_formatter("jsonl")(record("a", error="no such file"))
-    assert json.loads(line) == {
-        "schema": 1,
-        "path": "a",
-        "label": None,
-        "probability": None,
-        "top": None,
-        "typicality": None,
-        "unknown": False,
-        "error": "no such file",
-    }
 
 
 def test_names_are_readable_in_json_and_escaped_only_where_they_must_be() -> None:
@@ -133,40 +43,6 @@ def test_names_are_readable_in_json_and_escaped_only_where_they_must_be() -> Non
 def test_json_holds_no_number_that_is_none(number: float) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         formats.dump_json({"a": number})
-
-
-def test_unknown_is_a_word_in_tsv() -> None:
-    line = formats.prediction_formatter("tsv")(replace(record("a"), unknown=True, typicality=None))
-    assert line.split("\t") == ["a", "cat", "0.750000", "", "true", ""]
-
-
-def test_a_table_row_shows_the_label_a_bar_and_the_others() -> None:
-    row = formats.prediction_formatter("table")(record("cat.jpg"))
-    assert row.split() == ["cat.jpg", "cat", "0.75", "█" * 15, "dog", "0.25"]
-
-
-def test_a_table_row_of_an_unknown_picture_names_the_nearest() -> None:
-    row = formats.prediction_formatter("table")(replace(record("chair.jpg"), unknown=True))
-    assert row.split()[:2] == ["chair.jpg", "unknown"]
-    assert row.endswith("nearest: cat 0.75")
-
-
-def test_a_table_row_of_an_error_gives_the_reason() -> None:
-    row = formats.prediction_formatter("table")(record("b.jpg", error="not a picture"))
-    assert row.split() == ["b.jpg", "error", "not", "a", "picture"]
-
-
-def test_a_table_row_of_a_long_path_keeps_its_end() -> None:
-    row = formats.prediction_formatter("table")(record("/a/very/long/" + "x" * 60 + "/cat.jpg"))
-    assert "/cat.jpg  cat" in row
-    assert len(row.split()[0]) <= 30
-
-
-@pytest.mark.parametrize("name", ["\x1b[31m", "a\nb", "a\rb", "\x07"])
-def test_a_table_row_cannot_command_the_terminal(name: str) -> None:
-    to_line = formats.prediction_formatter("table")
-    for line in (to_line(record(name, name)), to_line(record(name, error=name))):
-        assert not set(line) & set("\x1b\n\r\x07")
 
 
 REPORT_KEYS = {
@@ -183,7 +59,11 @@ REPORT_KEYS = {
     "weighted_avg",
     "confusion_matrix",
     "most_confused",
+    "calibration_error_before",
+    "chance_baseline",
+    "risk_coverage",
 }
+POINT_KEYS = {"coverage", "threshold", "num_images", "accuracy"}
 AVERAGE_KEYS = {"precision", "recall", "f1_score"}
 OPENING = {"schema", "command", "dlcli"}
 
@@ -218,13 +98,19 @@ def read(document: dict[str, object]) -> dict[str, object]:
     return found
 
 
-def check_report(report: object) -> None:
+def check_report_keys(report: object) -> None:
     assert isinstance(report, dict)
     assert set(report) == REPORT_KEYS
     assert set(report["macro_avg"]) == set(report["weighted_avg"]) == AVERAGE_KEYS
     assert set(report["classes"][0]) == {"name", "support", *AVERAGE_KEYS}
     assert set(report["most_confused"][0]) == {"true", "predicted", "count"}
     assert len(report["accuracy_interval"]) == 2
+    assert [set(point) for point in report["risk_coverage"]] == [POINT_KEYS] * 5
+
+
+def check_report(report: object) -> None:
+    check_report_keys(report)
+    assert isinstance(report, dict)
     assert set(report["top_k_accuracy"]) == {"2", "3"}
     assert [len(row) for row in report["confusion_matrix"]] == [4] * 4
     assert report["classes"][3]["recall"] is None
@@ -242,6 +128,7 @@ def test_the_keys_of_train_are_frozen(train_result: TrainResult) -> None:
         "best_epoch",
         "val",
         "test",
+        "agreement",
         "seconds",
         "model",
     }
@@ -268,17 +155,79 @@ def test_the_keys_of_train_are_frozen(train_result: TrainResult) -> None:
 
 def test_a_training_without_a_test_part_has_null_for_it(train_result: TrainResult) -> None:
     document = read(formats.train_document(replace(train_result, test=None)))
-    assert document["test"] is None
+    assert document["test"] is document["agreement"] is None
 
 
 def test_the_keys_of_evaluate_are_frozen(report: Report) -> None:
     skipped = (SkippedFile("a/x.jpg", "truncated"),)
     document = read(formats.evaluate_document(EvaluateResult("r", "s", report, skipped)))
-    assert set(document) == OPENING | {"run", "source", "report", "skipped", "gates"}
+    keys = {"run", "source", "report", "skipped", "gates", "comparison"}
+    keys |= {"agreement", "coverage"}
+    assert set(document) == OPENING | keys
     assert document["command"] == "evaluate"
     assert document["skipped"] == [{"path": "a/x.jpg", "reason": "truncated"}]
     assert document["gates"] == []
+    assert document["comparison"] is document["agreement"] is None
     check_report(document["report"])
+
+
+def test_the_keys_of_gates_comparison_and_agreement_are_frozen(report: Report) -> None:
+    right = np.array([True, False])
+    result = EvaluateResult(
+        "r",
+        "s",
+        report,
+        (),
+        judge(read_bounds(["recall:d=0.5", "accuracy=0"], []), report),
+        compare_answers("r", "old", ["a", "b"], right, ~right),
+        agreement_of(report, report),
+    )
+    document = read(formats.evaluate_document(result))
+    assert document["gates"] == [
+        {
+            "metric": "recall:d",
+            "minimum": 0.5,
+            "maximum": None,
+            "value": None,
+            "passed": False,
+            "detail": "undefined: no picture of it",
+        },
+        {
+            "metric": "accuracy",
+            "minimum": 0.0,
+            "maximum": None,
+            "value": report.accuracy,
+            "passed": True,
+            "detail": f"{report.num_correct} of 20",
+        },
+    ]
+    assert document["comparison"] == {
+        "run": "r",
+        "baseline": "old",
+        "num_images": 2,
+        "accuracy": 0.5,
+        "baseline_accuracy": 0.5,
+        "difference": 0.0,
+        "both_right": 0,
+        "only_run_right": 1,
+        "only_baseline_right": 1,
+        "both_wrong": 0,
+        "p_value": 1.0,
+        "p_value_adjusted": 1.0,
+        "classes": [
+            {"name": "a", "support": 1, "gained": 1, "lost": 0},
+            {"name": "b", "support": 1, "gained": 0, "lost": 1},
+        ],
+    }
+    agreement = document["agreement"]
+    assert isinstance(agreement, dict)
+    assert set(agreement) == {
+        "val_accuracy",
+        "test_accuracy",
+        "difference",
+        "difference_interval",
+        "val_flattered",
+    }
 
 
 def test_the_keys_of_export_are_frozen() -> None:
@@ -391,11 +340,6 @@ def test_the_keys_of_a_dry_run_are_frozen() -> None:
     assert document["plan"]["expected_seconds"] > 0
 
 
-def test_the_columns_of_predict_are_frozen() -> None:
-    columns = ("path", "label", "probability", "typicality", "unknown", "error")
-    assert columns == formats.COLUMNS
-
-
 def test_an_undefined_metric_is_null() -> None:
     empty = make_report(np.zeros((0, 2)), np.zeros(0, np.int64), ["a", "b"])
     document = read(formats.evaluate_document(EvaluateResult("r", "s", empty, ())))
@@ -450,4 +394,35 @@ def test_the_keys_of_check_are_frozen() -> None:
         "heights": {"minimum": 150, "median": 200, "maximum": 250},
         "widths": {"minimum": 300, "median": 300, "maximum": 300},
         "aspect_ratios": {"minimum": 1.2, "median": 1.5, "maximum": 2},
+    }
+
+
+def test_the_keys_of_explain_are_frozen() -> None:
+    near = (NearPicture("animals/cat/1.jpg", "cat", 0.5),)
+    images = [
+        ExplainedImage("a", "cat", 0.75, "dog", 0.25, "maps/a.png", "conv", near, unknown=True),
+        ExplainedImage("b", error="no such file"),
+    ]
+    assert read(explain_document("r", images)) == {
+        "schema": 1,
+        "command": "explain",
+        "dlcli": __version__,
+        "run": "r",
+        "images": [
+            {
+                "path": "a",
+                "label": "cat",
+                "probability": 0.75,
+                "explained": "dog",
+                "map": "maps/a.png",
+                "layer": "conv",
+                "nearest": [{"path": "animals/cat/1.jpg", "label": "cat", "similarity": 0.5}],
+                "error": None,
+            },
+            {
+                **dict.fromkeys(("label", "probability", "explained", "map", "layer", "nearest")),
+                "path": "b",
+                "error": "no such file",
+            },
+        ],
     }
