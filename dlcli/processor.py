@@ -17,13 +17,13 @@ THREADS = "DLCLI_THREADS"
 MOST_THREADS = 1024
 LIBRARY_THREADS = (
     "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NPROC",
 )
-"""What the linear algebra below NumPy and scikit-learn, PyTorch (OpenMP) and JAX (NPROC) read when
-they are loaded."""
+"""What the linear algebra below scikit-learn, PyTorch (OpenMP) and JAX (NPROC) read when they are
+loaded. NumPy's OpenBLAS has one thread from the start (see `__main__`): its sums are rounded the
+same way whatever is asked for here."""
 
 
 def num_threads() -> int:
@@ -55,7 +55,7 @@ def limit_threads(asked: int | None = None) -> None:
     """Holds this process, its children and the libraries they load to `num_threads()`.
 
     Each library has its own idea of how many threads are right, and few of them ask for a quota.
-    They read the environment once, so this comes before NumPy is loaded. What the user has set
+    They read the environment once, so this comes before they are loaded. What the user has set
     there stays, unless `asked` says otherwise.
     """
     if asked is not None:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dlcli import processor
 from dlcli.cli import app
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command tells libraries how many threads to take: not those of the tests that follow."""
+    for name in processor.LIBRARY_THREADS:
+        monkeypatch.setenv(name, "1")
 
 
 @pytest.fixture(scope="module")
