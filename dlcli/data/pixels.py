@@ -69,7 +69,7 @@ READER_VERSION = 2
 """Raised whenever the same file would give other pixels; kept pixels and models name it."""
 
 MAX_FILE_BYTES = 1 << 30
-_PAD_GREY = 127
+PAD_GREY = 127
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = 1
 _SIDEWAYS = (5, 6, 7, 8)
@@ -229,7 +229,7 @@ def _fit(image: Image.Image, pixel_format: PixelFormat) -> Image.Image:
         # ImageOps.pad would fit and centre the same way, but rounds a thin picture to 0 pixels.
         scale = min(width / image.width, height / image.height)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        canvas = Image.new("L", (width, height), _PAD_GREY).convert(image.mode)
+        canvas = Image.new("L", (width, height), PAD_GREY).convert(image.mode)
         corner = ((width - size[0]) // 2, (height - size[1]) // 2)
         canvas.paste(image.resize(size, Image.Resampling.BILINEAR), corner)
         return canvas
