@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dlcli import __version__
-from dlcli.cli import explaining, judging, keeping, predicting
+from dlcli.cli import explaining, exporting, judging, keeping, predicting
 from dlcli.cli.options import AsJson, Engine, EngineName, Quiet, RunName, RunsDir, Threads
 from dlcli.endings import run_app, sentences
 from dlcli.processor import limit_threads
@@ -53,14 +53,6 @@ class BackendName(StrEnum):
     TENSORFLOW = "tensorflow"
     JAX = "jax"
     TORCH = "torch"
-
-
-class ExportFormat(StrEnum):
-    """What a model is exported as."""
-
-    SAVED_MODEL = "saved_model"
-    LITERT = "litert"
-    KERAS = "keras"
 
 
 def main() -> NoReturn:
@@ -425,46 +417,7 @@ app.command()(explaining.explain)
 app.command()(judging.compare)
 
 
-@app.command()
-def export(
-    run: RunName = None,
-    runs_dir: RunsDir = None,
-    form: Annotated[
-        ExportFormat, typer.Option("--format", help="What to write.")
-    ] = ExportFormat.SAVED_MODEL,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--output", help="The folder to write [default: ./RUN-FORMAT].", metavar="DIR"
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier export.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Write a model for other programs, and check it.
-
-    It is asked in a fresh process and must answer as the run does.
-
-    \b
-    Example:
-        dlcli export --format saved_model -o served/animals
-    """
-    from dlcli.commands import export as command
-    from dlcli.runs.run import default_runs_folder
-    from dlcli.ui import formats, tables
-    from dlcli.ui.progress import make_reporter
-
-    with sentences():
-        options = command.ExportOptions(
-            runs_dir or default_runs_folder(), run, form.value, output, force
-        )
-        with make_reporter(quiet=quiet) as reporter:
-            result = command.run(options, reporter)
-        if as_json:
-            console.print_answer([formats.dump_json(formats.export_document(result))])
-        else:
-            console.print_answer(tables.export_lines(result))
+app.command()(exporting.export)
 
 
 @app.command()

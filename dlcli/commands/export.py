@@ -7,27 +7,19 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from dlcli.commands.asked_pictures import asked_pictures
 from dlcli.commands.open_run import OpenedRun, open_run
-from dlcli.errors import GateError, ResourceError, UsageError
+from dlcli.commands.parity import Parity, check_parity
+from dlcli.commands.serving_example import write_serving_example
+from dlcli.errors import UsageError
 from dlcli.events import Reporter, StageEnded, StageStarted
-from dlcli.processor import run_python
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _T = TypeVar("_T")
 
-TOLERANCE = 1e-4
-LEAST_AGREEMENT, SMALL_DIFFERENCE = 0.9, 0.05
-"""Of a float32 export of an int8 run: its top classes must agree, however far the probabilities of
-a doubtful picture differ (by 0.16 for the worst of 200 photos), unless only ties fell otherwise."""
-
-MOST_CHECKED = 200
 EXPORT_JSON, LABELS = "export.json", "labels.txt"
-_MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
+MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
 
 
 @dataclass(frozen=True)
@@ -39,17 +31,6 @@ class ExportOptions:
     format: str = "saved_model"
     output: Path | None = None
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How the exported model's answers differ from the run's, on `num_images` `source`."""
-
-    num_images: int
-    source: str
-    max_abs_difference: float
-    top_1_agreement: float
-    passed: bool
 
 
 @dataclass(frozen=True)
@@ -65,6 +46,8 @@ class ExportResult:
     body: str = "float32"
     """What the exported model counts in, float32 or int8."""
     run_body: str = "float32"
+    verified: bool = False
+    """Whether nothing was written, and an earlier export was checked instead."""
 
 
 def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
@@ -74,6 +57,7 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         UsageError: if the target is there already.
         GateError: if the exported model answers otherwise than the run; nothing is left behind.
     """
+    from dlcli.artifact import sha256_of
     from dlcli.runs import files
 
     opened = open_run(options.run, options.runs_folder, reporter)
@@ -88,6 +72,7 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         artifact = opened.classifier.artifact
         files.write_text(building / LABELS, _label_lines(artifact.class_names))
         artifact.copy_to(building / files.MODEL)
+        sums = {name: {"sha256": sha256_of(building / name)} for name in _names(building)}
         files.write_json(
             building / EXPORT_JSON,
             {
@@ -96,9 +81,10 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
                 "format": options.format,
                 "body": _body_of(opened, options.format),
                 "parity": asdict(parity),
+                "files": sums,
             },
         )
-        written, size_bytes = _measure(building, building / _MODEL_FILES[options.format])
+        written, size_bytes = measure(building, options.format)
         building.chmod(0o755)
         _put_in_place(building, target)
     except OSError as error:
@@ -162,7 +148,7 @@ def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
     from dlcli.artifact import BODY
 
     artifact, head = opened.classifier.artifact, opened.classifier.head
-    path = building / _MODEL_FILES[options.format]
+    path = building / MODEL_FILES[options.format]
     if options.format == "litert":
         from dlcli.export.litert import append_head
 
@@ -177,71 +163,31 @@ def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
     if options.format == "saved_model":
         from dlcli.export.saved_model import write_saved_model
 
-        write_saved_model(model, artifact.class_names, building)
+        write_saved_model(model, artifact.class_names, artifact.pixel_format, building)
     else:
         model.save(path)
 
 
 def _check(opened: OpenedRun, form: str, building: Path) -> Parity:
-    import numpy as np
-
-    from dlcli.export import parity as parity_module
-
-    pixels, source = _pictures(opened)
-    expected = opened.classifier.predict_pixels(pixels)
-    with tempfile.TemporaryDirectory(prefix="dlcli-parity-") as folder:
-        asked, answered = Path(folder) / "pixels.npy", Path(folder) / "answers.npy"
-        np.save(asked, pixels)
-        model = building / _MODEL_FILES[form]
-        script = str(parity_module.__file__)
-        fault = run_python(script, form, str(model), str(asked), str(answered))
-        if fault is not None:
-            raise ResourceError(
-                f"the exported model could not be run to check it ({fault}).",
-                fix="Install its runtime again: pip install --force-reinstall dlcli-vision",
-            )
-        answers = np.load(answered)
-    difference = float(np.abs(answers - expected).max())
-    agreement = float((answers.argmax(axis=1) == expected.argmax(axis=1)).mean())
-    allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
-    if _body_of(opened, form) != opened.classifier.artifact.model.body:
-        allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
-        passed = difference <= SMALL_DIFFERENCE or agreement >= LEAST_AGREEMENT
-    if not passed:
-        raise GateError(
-            f"the exported model answers otherwise than the run: probabilities differ by up to "
-            f"{difference:.2g} (allowed: {allowed}), the top class agrees for {agreement:.1%}.",
-            where=form,
-            fix="Nothing was written. Please report this with the run's model.json.",
+    with asked_pictures(opened) as asked:
+        if form == "saved_model":
+            write_serving_example(building, opened, asked.pixels[0])
+        same_body = _body_of(opened, form) == opened.classifier.artifact.model.body
+        expected = opened.classifier.predict_pixels(asked.pixels)
+        return check_parity(
+            form, building / MODEL_FILES[form], asked, expected, same_body=same_body
         )
-    return Parity(len(pixels), source, difference, agreement, passed)
 
 
-def _pictures(opened: OpenedRun) -> tuple[NDArray[np.uint8], str]:
-    """Up to 200 of the run's test and val pictures; noise where it has none any more."""
-    import numpy as np
-
-    from dlcli.data.pixels import UnreadableImageError, read_image
-    from dlcli.runs.run import Run
-
-    pixel_format = opened.classifier.artifact.pixel_format
-    found = []
-    own = Run(opened.folder).pictures()
-    if own is not None:
-        rows = sorted([*own.of("test"), *own.of("val")], key=lambda row: row["sha256"])
-        for row in rows[:MOST_CHECKED]:
-            try:
-                found.append(read_image(own.folder / row["path"], pixel_format))
-            except UnreadableImageError:
-                continue  # moved or changed since: the others serve as well
-    if found:
-        return np.stack(found), "pictures of val and test"
-    size = (16, *pixel_format.image_size, pixel_format.num_channels)
-    return np.random.default_rng(0).integers(0, 256, size, np.uint8), "pictures of noise"
+def _names(folder: Path) -> list[str]:
+    """Every file below it, relative to it."""
+    every = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in every)
 
 
-def _measure(building: Path, model: Path) -> tuple[tuple[str, ...], int]:
-    """Every file, and the bytes of the exported model itself."""
-    every = sorted(path for path in building.rglob("*") if path.is_file())
-    size = sum(path.stat().st_size for path in every if path == model or model in path.parents)
-    return tuple(path.relative_to(building).as_posix() for path in every), size
+def measure(folder: Path, form: str) -> tuple[tuple[str, ...], int]:
+    """Every file of an export, and the bytes of the exported model itself."""
+    model, names = folder / MODEL_FILES[form], _names(folder)
+    paths = (folder / name for name in names)
+    size = sum(path.stat().st_size for path in paths if path == model or model in path.parents)
+    return tuple(names), size

@@ -55,6 +55,7 @@ __all__ = [
     "is_passing",
     "lies_sideways",
     "open_image",
+    "orientation_of",
     "read_file",
     "read_image",
     "to_rgb",
@@ -199,7 +200,7 @@ def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:
 def turn_upright(image: Image.Image) -> Image.Image:
     """The decoded picture as it is meant to be seen; the same object where nothing is to turn."""
     image.load()
-    turn = _TURNS.get(_orientation(image.getexif))
+    turn = _TURNS.get(orientation_of(image.getexif))
     return image if turn is None else image.transpose(turn)
 
 
@@ -208,11 +209,12 @@ def lies_sideways(image: Image.Image) -> bool:
     if image.format == "TIFF":
         return False  # Pillow turns these itself and gives the upright size from the beginning
     # Not a PNG's own getexif: it decodes the picture to see whether EXIF stands at its end.
-    return _orientation(lambda: Image.Image.getexif(image)) in _SIDEWAYS
+    return orientation_of(lambda: Image.Image.getexif(image)) in _SIDEWAYS
 
 
-def _orientation(read_exif: Callable[[], Image.Exif]) -> int:
-    """Broken EXIF says nothing about which way is up, and the pixels may be sound."""
+def orientation_of(read_exif: Callable[[], Image.Exif]) -> int:
+    """As EXIF counts them; broken EXIF says nothing about which way is up, and the pixels may be
+    sound."""
     try:
         orientation = read_exif().get(_ORIENTATION_TAG)
     except _BROKEN_EXIF:

@@ -18,7 +18,7 @@ from dlcli.workers import in_order
 
 STAGE = "thumbnails"
 MOST_PIXELS = 160
-_QUALITY = 70
+_QUALITY, _GOOD_QUALITY = 70, 92
 
 
 def make_thumbnails(folder: Path, paths: Sequence[str], reporter: Reporter) -> dict[str, bytes]:
@@ -53,7 +53,7 @@ def make_thumbnail(path: Path) -> bytes | None:
 def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
     """A picture as a model sees it, uint8 (H, W, C), at most `MOST_PIXELS` wide and high, as a
     JPEG; one of less than half that size enlarged, pixel by pixel."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image = _image_of(pixels)
     factor = MOST_PIXELS // max(image.size)
     if factor > 1:
         larger = (image.width * factor, image.height * factor)
@@ -61,9 +61,18 @@ def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
     return _jpeg(_shrink(image) if max(image.size) > MOST_PIXELS else image)
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """uint8 (H, W, C), C 3 or 1, as a JPEG of good quality that holds nothing else."""
+    return _jpeg(_image_of(pixels), _GOOD_QUALITY)
+
+
+def _image_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _jpeg(image: Image.Image, quality: int = _QUALITY) -> bytes:
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=_QUALITY)
+    image.save(content, "JPEG", quality=quality)
     return content.getvalue()
 
 

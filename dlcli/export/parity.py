@@ -1,12 +1,16 @@
-"""Asks an exported model, in a process of its own and by its own runtime, and compares.
+"""Asks an exported model, in a process of its own and by its own runtime.
 
-    python parity.py saved_model|litert|keras MODEL PIXELS.npy ANSWERS.npy
+    python parity.py saved_model|litert|keras MODEL PIXELS.npy ANSWERS.npy [PATHS.json ANSWERS.npy]
+
+The last two are of encoded pictures, which a SavedModel takes as well.
 
 This file is run by its path and imports nothing of dlcli, as the one who receives the model does.
 """
 
+import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -28,6 +32,19 @@ def answer_saved_model(path: str, pixels: Any) -> Any:
         for start in range(0, len(pixels), BATCH)
     ]
     return np.concatenate(answers)
+
+
+def answer_encoded(path: str, files: list[str]) -> Any:
+    """Probabilities (N, K) of the encoded pictures in N files, by plain tf.saved_model.load."""
+    import tensorflow
+
+    serve = tensorflow.saved_model.load(path).signatures["serve_bytes"]
+    contents = [Path(file).read_bytes() for file in files]
+    answers = [
+        serve(image_bytes=tensorflow.constant(contents[start : start + BATCH]))
+        for start in range(0, len(contents), BATCH)
+    ]
+    return np.concatenate([answer["probabilities"].numpy() for answer in answers])
 
 
 def answer_litert(path: str, pixels: Any) -> Any:
@@ -57,5 +74,8 @@ def answer_keras(path: str, pixels: Any) -> Any:
 RUNTIMES = {"saved_model": answer_saved_model, "litert": answer_litert, "keras": answer_keras}
 
 if __name__ == "__main__":
-    form, model_path, pixels_path, answers_path = sys.argv[1:]
+    form, model_path, pixels_path, answers_path, *encoded = sys.argv[1:]
     np.save(answers_path, RUNTIMES[form](model_path, np.load(pixels_path).astype(np.float32)))
+    if encoded:
+        paths, answers_path = encoded
+        np.save(answers_path, answer_encoded(model_path, json.loads(Path(paths).read_text())))

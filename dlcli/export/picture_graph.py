@@ -12,15 +12,12 @@ from typing import Any
 
 from dlcli import backend
 from dlcli.data.pixels import PixelFormat
+from dlcli.data.tensorflow_limits import BMP, GIF, JPEG, MAGIC, PNG
 from dlcli.export.exif_graph import read_number, read_orientation, turn_upright
 from dlcli.export.fit_graph import fit, share
 
 MOST_PIXELS = 89_478_485
 """Pillow's limit: a picture whose header says more is refused before it is decoded."""
-
-_JPEG, _PNG, _GIF, _BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
-MAGIC = (_JPEG, _PNG, _GIF, _BMP)
-"""How an encoded picture begins that a SavedModel can decode."""
 
 _DRAFTS = (8, 4, 2, 1)
 """What the JPEG decoder can divide both sides by, the largest first."""
@@ -43,9 +40,9 @@ def decode_pictures(contents: Any, pixel_format: PixelFormat) -> Any:
 
 def _decode(content: Any, pixel_format: PixelFormat) -> Any:
     tf = backend.tensorflow()
-    decoders = {_JPEG: lambda: _jpeg(content, pixel_format)}
-    decoders |= {_PNG: lambda: _png(content), _GIF: lambda: _gif(content)}
-    decoders |= {_BMP: lambda: _bmp(content)}
+    decoders = {JPEG: lambda: _jpeg(content, pixel_format)}
+    decoders |= {PNG: lambda: _png(content), GIF: lambda: _gif(content)}
+    decoders |= {BMP: lambda: _bmp(content)}
     begins = {magic: tf.equal(tf.strings.substr(content, 0, len(magic)), magic) for magic in MAGIC}
     upright = tf.case([(begins[magic], decoders[magic]) for magic in MAGIC], default=_refuse)
     upright.set_shape((None, None, 3))

@@ -1,22 +1,30 @@
-"""A SavedModel in TensorFlow Serving's layout: pixels in, probabilities and labels out."""
+"""A SavedModel in TensorFlow Serving's layout: pictures in, probabilities and labels out."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dlcli import backend
 from dlcli.backend import Model, keras
+from dlcli.data.pixels import PixelFormat
+from dlcli.export.picture_graph import decode_pictures
 
 VERSION = "1"
+PIXELS, ENCODED = "pixels", "image_bytes"
+SERVE_BYTES = "serve_bytes"
 
 
-def write_saved_model(model: Model, class_names: Sequence[str], folder: Path) -> Path:
+def write_saved_model(
+    model: Model, class_names: Sequence[str], pixel_format: PixelFormat, folder: Path
+) -> Path:
     """Writes `folder/1/` and returns it.
 
-    Signatures `serving_default` (float32 (B, H, W, C), 0-255) and `serve_uint8` (the same as
-    uint8), both giving `probabilities` (B, K), `label` (B,) and `label_index` (B,).
+    Signatures `serving_default` (`pixels`, float32 (B, H, W, C), 0-255), `serve_uint8` (the same as
+    uint8) and `serve_bytes` (`image_bytes`, encoded pictures, a string tensor (B,)), all giving
+    `probabilities` (B, K), `label` (B,) and `label_index` (B,).
     """
     tensorflow = backend.tensorflow()
     names = tensorflow.constant(
@@ -35,15 +43,24 @@ def write_saved_model(model: Model, class_names: Sequence[str], folder: Path) ->
     def answer_uint8(pixels: Any) -> dict[str, Any]:
         return answer(tensorflow.cast(pixels, tensorflow.float32))
 
+    def answer_bytes(image_bytes: Any) -> dict[str, Any]:
+        return answer_uint8(decode_pictures(image_bytes, pixel_format))
+
     shape = (None, *model.input_shape[1:])
     archive = keras.export.ExportArchive()
     # Tracking the model as well would store every variable a second time.
-    archive.add_endpoint(
-        "serving_default", answer, [tensorflow.TensorSpec(shape, tensorflow.float32, "pixels")]
-    )
-    archive.add_endpoint(
-        "serve_uint8", answer_uint8, [tensorflow.TensorSpec(shape, tensorflow.uint8, "pixels")]
-    )
+    for name, served, kind in (
+        ("serving_default", answer, tensorflow.TensorSpec(shape, tensorflow.float32, PIXELS)),
+        ("serve_uint8", answer_uint8, tensorflow.TensorSpec(shape, tensorflow.uint8, PIXELS)),
+        (SERVE_BYTES, answer_bytes, tensorflow.TensorSpec((None,), tensorflow.string, ENCODED)),
+    ):
+        archive.add_endpoint(name, served, [kind])
     target = folder / VERSION
     archive.write_out(str(target), verbose=False)
     return target
+
+
+def request_of(picture: bytes) -> dict[str, Any]:
+    """What is sent to TensorFlow Serving's REST door to ask about an encoded picture."""
+    encoded = base64.b64encode(picture).decode("ascii")
+    return {"signature_name": SERVE_BYTES, "instances": [{"b64": encoded}]}

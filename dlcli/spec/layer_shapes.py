@@ -164,6 +164,14 @@ def _adaptive_pooling(layer: _Layer) -> Shape:
     return (*layer.each("output_size"), layer.shape[-1])
 
 
+def _adaptive_max_pooling(layer: _Layer) -> Shape:
+    """TensorFlow ends the process on some processors where a side is 1."""
+    sides = layer.shape[:-1]
+    if min(sides) < 2:
+        raise layer.misfit(f"at least {_pixels((2,) * len(sides))}", "shrink less before it")
+    return _adaptive_pooling(layer)
+
+
 def _dense(layer: _Layer) -> Shape:
     return (*layer.shape[:-1], layer.get("units"))
 
@@ -250,7 +258,7 @@ _RULES: dict[str, Callable[[_Layer], Shape]] = {
 }
 _FAMILIES: dict[str, Callable[[_Layer], Shape]] = {
     "adaptive_average_pooling": _adaptive_pooling,
-    "adaptive_max_pooling": _adaptive_pooling,
+    "adaptive_max_pooling": _adaptive_max_pooling,
     "average_pooling": _pooling,
     "conv": _conv,
     "cropping": _cropping,

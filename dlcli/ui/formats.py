@@ -128,6 +128,7 @@ def export_document(result: ExportResult) -> dict[str, Any]:
         "files": list(result.files),
         "size_bytes": result.size_bytes,
         "parity": asdict(result.parity),
+        "verified": result.verified,
     }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
     from dlcli.commands.export import ExportResult
     from dlcli.commands.models import BackboneFacts
+    from dlcli.commands.parity import EncodedParity
     from dlcli.commands.train import DryRunResult
     from dlcli.commands.train_result import TrainResult
 
@@ -81,13 +82,34 @@ def evaluate_lines(result: EvaluateResult) -> Iterator[str]:
 def export_lines(result: ExportResult) -> Iterator[str]:
     """Where the export lies and how well it agrees with the run."""
     parity = result.parity
-    yield f" {printable(str(result.folder))} · {result.format} · {result.size_bytes / 1e6:.1f} MB"
+    state = " · every file as it was written" if result.verified else ""
+    size = f"{result.size_bytes / 1e6:.1f} MB"
+    yield f" {printable(str(result.folder))} · {result.format} · {size}{state}"
     yield (
         f" Checked on {parity.num_images} {parity.source} in a fresh process: probabilities within "
         f"{parity.max_abs_difference:.1e}, same top class for {parity.top_1_agreement:.1%}."
     )
+    if parity.accuracy_of_run is not None and parity.accuracy_of_export is not None:
+        yield (
+            f" Right of these pictures: {parity.accuracy_of_run:.1%} by the run, "
+            f"{parity.accuracy_of_export:.1%} by the export."
+        )
+    if parity.encoded is not None:
+        yield from _encoded_lines(parity.encoded)
     if result.body != result.run_body:
         yield (
             f" The run's body is {result.run_body}, this one {result.body}: the run's accuracy is "
             "not exactly its own. --format litert keeps the run's."
+        )
+
+
+def _encoded_lines(encoded: EncodedParity) -> Iterator[str]:
+    yield (
+        f" Sent as files (serve_bytes), {encoded.num_images}: within "
+        f"{encoded.max_abs_difference:.1e}, same top class for {encoded.top_1_agreement:.1%}."
+    )
+    if encoded.left_out:
+        yield (
+            f" Not compared: {encoded.left_out} that TensorFlow cannot read as dlcli does (another "
+            "format than JPEG, PNG, GIF and BMP, or a turn that is not a JPEG's EXIF)."
         )

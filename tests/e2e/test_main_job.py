@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,36 @@ def test_an_export_proves_itself(
     assert "--force" in again.stderr
     from_export = dlcli("predict", CAT, "--run", target, "--json")
     assert from_export.stdout == dlcli("predict", CAT, "--run", trained_run, "--json").stdout
+    if form == "saved_model":
+        encoded = document["parity"]["encoded"]
+        assert encoded["num_images"] == document["parity"]["num_images"]
+        assert encoded["max_abs_difference"] <= 1e-6
+        verified = dlcli("export", "--verify", target, "--json")
+        assert json.loads(verified.stdout)["parity"] == document["parity"]
+        assert json.loads(verified.stdout)["verified"] is True
+        assert dlcli("export", "--verify", target, "--force").returncode == 2
+        ask_as_a_server(target)
+    else:
+        assert document["parity"]["encoded"] is None
+
+
+def ask_as_a_server(export: Path) -> None:
+    """What TensorFlow Serving does with the example: the b64 of its request, by the signature that
+    it names, gives the answer beside it. In a process that knows nothing of dlcli."""
+    program = """
+import base64, json, sys
+import tensorflow
+request = json.load(open("serving/request.json"))
+(expected,) = json.load(open("serving/response.json"))["predictions"]
+serve = tensorflow.saved_model.load("1").signatures[request["signature_name"]]
+contents = [base64.b64decode(instance["b64"]) for instance in request["instances"]]
+answer = serve(image_bytes=tensorflow.constant(contents))
+assert answer["label"].numpy()[0].decode() == expected["label"]
+assert answer["label_index"].numpy()[0] == expected["label_index"]
+assert abs(answer["probabilities"].numpy()[0] - expected["probabilities"]).max() < 1e-4
+assert "dlcli" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-P", "-c", program], cwd=export, check=True)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ import numpy as np
 from dlcli import backend
 backend.prepare()
 from dlcli.backend import keras
+from dlcli.data.pixels import PixelFormat
 from dlcli.export.saved_model import write_saved_model
 from dlcli.models.convert_body import to_litert
 from pathlib import Path
@@ -30,7 +31,7 @@ folder = Path(sys.argv[1])
 pixels = keras.Input((8, 8, 3))
 means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
 model = keras.Model(pixels, keras.layers.Dense(4, activation="softmax")(means))
-write_saved_model(model, "abcd", folder)
+write_saved_model(model, "abcd", PixelFormat((8, 8)), folder)
 model.save(folder / "model.keras")
 (folder / "model.tflite").write_bytes(to_litert(model))
 asked = np.load(folder / "pixels.npy").astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 
 from dlcli import backend
 from dlcli.artifact import open_artifact
+from dlcli.data.pixels import PixelFormat, decode_image
+from dlcli.data.thumbnails import encode_jpeg
 from dlcli.events import NullReporter
 from dlcli.models.imagenet import find_imagenet
 from dlcli.runtime.classifier import open_classifier
 
+FORMAT = PixelFormat((8, 6))
 NAMES = ("cat", "dög", "\udcff")
 
 
@@ -42,7 +46,7 @@ def folder(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dlcli.export.saved_model import write_saved_model
 
     parent: Path = tmp_path_factory.mktemp("served")
-    assert write_saved_model(model, NAMES, parent) == parent / "1"
+    assert write_saved_model(model, NAMES, FORMAT, parent) == parent / "1"
     return parent / "1"
 
 
@@ -64,7 +68,7 @@ def test_it_lies_in_a_folder_numbered_as_serving_wants_it(folder: Path) -> None:
 
 
 def test_it_has_a_signature_for_floats_and_one_for_bytes(tensorflow: Any, loaded: Any) -> None:
-    assert set(loaded.signatures) >= {"serving_default", "serve_uint8"}
+    assert set(loaded.signatures) >= {"serving_default", "serve_uint8", "serve_bytes"}
     types = {"serving_default": tensorflow.float32, "serve_uint8": tensorflow.uint8}
     for name, kind in types.items():
         signature = loaded.signatures[name]
@@ -94,6 +98,31 @@ def test_it_gives_probabilities_and_labels_for_any_number_of_pictures(
         assert names == [NAMES[label] for label in labels]
 
 
+def test_it_takes_encoded_pictures(tensorflow: Any, model: Any, loaded: Any) -> None:
+    signature = loaded.signatures["serve_bytes"]
+    (source,) = signature.structured_input_signature[1].values()
+    assert (source.name, source.dtype, source.shape.as_list()) == (
+        "image_bytes",
+        tensorflow.string,
+        [None],
+    )
+    contents = [encode_jpeg(picture) for picture in colours(2, 0, 1)]
+    seen = np.stack([decode_image(content, FORMAT) for content in contents])
+    answer = signature(image_bytes=tensorflow.constant(contents))
+    assert tuple(answer["label_index"].numpy()) == (2, 0, 1)
+    expected = model.predict_on_batch(seen.astype(np.float32))
+    np.testing.assert_allclose(answer["probabilities"].numpy(), expected, atol=1e-6)
+
+
+def test_a_request_holds_the_picture_as_serving_wants_it() -> None:
+    from dlcli.export.saved_model import request_of
+
+    request = request_of(b"\xff\xd8 a picture")
+    assert request["signature_name"] == "serve_bytes"
+    (instance,) = request["instances"]
+    assert base64.b64decode(instance["b64"]) == b"\xff\xd8 a picture"
+
+
 @pytest.mark.slow
 def test_the_built_in_classifier_is_served_as_it_answers(tensorflow: Any, tmp_path: Path) -> None:
     from dlcli.export.saved_model import write_saved_model
@@ -102,7 +131,9 @@ def test_the_built_in_classifier_is_served_as_it_answers(tensorflow: Any, tmp_pa
     classifier = open_classifier(open_artifact(find_imagenet(NullReporter())))
     body = load_body("efficientnet-lite0", (224, 224))
     names = classifier.artifact.class_names
-    folder = write_saved_model(join_head(body, classifier.head, names), names, tmp_path)
+    folder = write_saved_model(
+        join_head(body, classifier.head, names), names, PixelFormat(), tmp_path
+    )
     pixels = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
     serve = tensorflow.saved_model.load(str(folder)).signatures["serve_uint8"]
     answer = serve(pixels=tensorflow.constant(pixels))

@@ -116,6 +116,10 @@ BY_NAME: dict[str, dict[str, Any]] = {
     "warmup_steps": {"type": "int", "least": 0},
 }
 BY_CLASS: dict[str, dict[str, dict[str, Any]]] = {
+    # To one place TensorFlow ends the process on some processors (a division by zero, with Keras
+    # 3.15): global_max_pooling gives the same.
+    "AdaptiveMaxPooling1D": {"output_size": {"type": "size1", "required": True, "least": 2}},
+    "AdaptiveMaxPooling2D": {"output_size": {"type": "size2", "required": True, "least": 2}},
     "Adafactor": {"beta_2_decay": {"type": "number", "below": 0}},
     "AugMix": {"factor": FACTOR},
     "Constant": {"value": {"type": "number", "required": True}},  # its from_config asks for it

@@ -118,6 +118,18 @@ MISFITS: list[tuple[Shape, Any, str, str]] = [
         "takes at least 7 x 7 pixels, got (5, 5, 3): use padding: same or shrink less",
     ),
     (
+        (1, 8, 3),
+        {"adaptive_max_pooling2d": 2},
+        "0.adaptive_max_pooling2d",
+        "takes at least 2 x 2 pixels, got (1, 8, 3): shrink less before it",
+    ),
+    (
+        (1, 3),
+        {"adaptive_max_pooling1d": 2},
+        "0.adaptive_max_pooling1d",
+        "takes at least 2 steps, got (1, 3): shrink less before it",
+    ),
+    (
         (5, 5, 3),
         {"conv2d": {**CONV, "groups": 2}},
         "0.conv2d.groups",
@@ -382,6 +394,8 @@ def is_stricter(kind: str, shape: Shape) -> bool:
     """Whether Keras takes what nobody means (dense on pictures, pooling of channels), or takes it
     and fails when it runs."""
     ranks = vocabulary.layers()[kind].ranks
+    if kind.startswith("adaptive_max") and min(shape[:-1], default=2) < 2:
+        return True
     return kind in ("dense", "rms_normalization", "softmax") or len(shape) + 1 not in ranks
 
 

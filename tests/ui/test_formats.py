@@ -13,11 +13,12 @@ from dlcli import __version__
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.explain import ExplainedImage
-from dlcli.commands.export import ExportResult, Parity
+from dlcli.commands.export import ExportResult
 from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.init import InitResult
 from dlcli.commands.models import BackboneFacts
 from dlcli.commands.near_pictures import NearPicture
+from dlcli.commands.parity import Parity
 from dlcli.commands.plan import Start
 from dlcli.commands.train import DryRunResult
 from dlcli.commands.train_result import StageResult, TrainResult
@@ -242,12 +243,22 @@ def test_the_keys_of_export_are_frozen() -> None:
         "body",
         "size_bytes",
         "folder",
+        "verified",
     }
     assert document["command"] == "export"
     assert document["files"] == ["labels.txt", "model.keras"]
     found = document["parity"]
     assert isinstance(found, dict)
-    assert set(found) >= {"num_images", "max_abs_difference", "top_1_agreement", "passed"}
+    assert set(found) == {
+        "num_images",
+        "source",
+        "max_abs_difference",
+        "top_1_agreement",
+        "passed",
+        "accuracy_of_run",
+        "accuracy_of_export",
+        "encoded",
+    }
 
 
 def test_the_keys_of_init_are_frozen() -> None:

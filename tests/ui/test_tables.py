@@ -9,9 +9,10 @@ import pytest
 
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
-from dlcli.commands.export import ExportResult, Parity
+from dlcli.commands.export import ExportResult
 from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.models import BackboneFacts
+from dlcli.commands.parity import EncodedParity, Parity
 from dlcli.commands.plan import Start
 from dlcli.commands.train import DryRunResult
 from dlcli.commands.train_result import StageResult, TrainResult
@@ -94,6 +95,18 @@ def test_an_export_says_where_it_lies_and_how_well_it_agrees() -> None:
         " Checked on 113 pictures of val and test in a fresh process: probabilities within "
         "3.2e-07, same top class for 100.0%.",
     ]
+
+
+def test_an_export_says_how_files_are_answered_and_how_many_are_right() -> None:
+    encoded = EncodedParity(110, 3, 2e-7, 0.99)
+    parity = Parity(113, "pictures of val and test", 3.2e-7, 1.0, True, 0.95, 0.94, encoded)
+    place = (Path("out"), ("m",), 1_000_000)
+    result = ExportResult("r", "saved_model", *place, parity, verified=True)
+    first, _, right, files, left_out = export_lines(result)
+    assert first == " out · saved_model · 1.0 MB · every file as it was written"
+    assert right == " Right of these pictures: 95.0% by the run, 94.0% by the export."
+    assert files.startswith(" Sent as files (serve_bytes), 110: within 2.0e-07, same top class for")
+    assert left_out.startswith(" Not compared: 3 that TensorFlow cannot read as dlcli does")
 
 
 def test_an_export_of_another_body_than_the_run_s_says_so() -> None:

@@ -1,0 +1,76 @@
+"""The command that writes a model for other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir
+from dlcli.endings import sentences
+from dlcli.errors import UsageError
+from dlcli.ui import console
+
+
+class ExportFormat(StrEnum):
+    """What a model is exported as."""
+
+    SAVED_MODEL = "saved_model"
+    LITERT = "litert"
+    KERAS = "keras"
+
+
+def export(
+    run: RunName = None,
+    runs_dir: RunsDir = None,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="What to write.")
+    ] = ExportFormat.SAVED_MODEL,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="The folder to write [default: ./RUN-FORMAT].", metavar="DIR"
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier export.")] = False,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write nothing: check an exported folder instead, its files and its answers.",
+            metavar="DIR",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model for other programs, and check it.
+
+    It is asked in a fresh process and must answer as the run does.
+
+    \b
+    Example:
+        dlcli export --format saved_model -o served/animals
+        dlcli export --verify served/animals
+    """
+    from dlcli.commands import export as command
+    from dlcli.commands import verify_export
+    from dlcli.runs.run import default_runs_folder
+    from dlcli.ui import formats, tables
+    from dlcli.ui.progress import make_reporter
+
+    with sentences():
+        runs_folder = runs_dir or default_runs_folder()
+        if verify is not None and (run or output or force):
+            raise UsageError("--verify DIR checks what is there: it takes no --run, -o or --force.")
+        with make_reporter(quiet=quiet) as reporter:
+            if verify is not None:
+                result = verify_export.run(verify, runs_folder, reporter)
+            else:
+                options = command.ExportOptions(runs_folder, run, form.value, output, force)
+                result = command.run(options, reporter)
+        if as_json:
+            console.print_answer([formats.dump_json(formats.export_document(result))])
+        else:
+            console.print_answer(tables.export_lines(result))

@@ -1,0 +1,153 @@
+"""How far an exported model's answers are from its run's, and how far they may be."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcli.commands.asked_pictures import AskedPictures
+from dlcli.errors import GateError, ResourceError
+from dlcli.processor import run_python
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TOLERANCE = 1e-4
+LEAST_AGREEMENT, SMALL_DIFFERENCE = 0.9, 0.05
+"""Of a float32 export of an int8 run: its top classes must agree, however far the probabilities of
+a doubtful picture differ (by 0.16 for the worst of 200 photos), unless only ties fell otherwise."""
+
+ENCODED_TOLERANCE, ENCODED_AGREEMENT = 0.03, 0.99
+"""Of the signature for encoded pictures, whose decoder is another program's."""
+
+
+@dataclass(frozen=True)
+class EncodedParity:
+    """The same of the signature for encoded pictures; `left_out` are pictures that TensorFlow
+    cannot read as the reader does (see `data.tensorflow_limits`)."""
+
+    num_images: int
+    left_out: int
+    max_abs_difference: float
+    top_1_agreement: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How the exported model's answers differ from the run's, on `num_images` `source`; the
+    accuracies are those on these pictures, None where nobody knows what they show."""
+
+    num_images: int
+    source: str
+    max_abs_difference: float
+    top_1_agreement: float
+    passed: bool
+    accuracy_of_run: float | None = None
+    accuracy_of_export: float | None = None
+    encoded: EncodedParity | None = None
+
+
+def check_parity(
+    form: str,
+    model: Path,
+    asked: AskedPictures,
+    expected: NDArray[np.float32],
+    *,
+    same_body: bool = True,
+) -> Parity:
+    """Asks the exported model in a fresh process; `expected` is what the run answers (N, K), and
+    `same_body` whether both count in the same numbers.
+
+    Raises:
+        GateError: if the answers differ by more than is allowed.
+        ResourceError: if the model cannot be run.
+    """
+    alike = _read_alike(asked.files) if form == "saved_model" else []
+    answers, of_encoded = _ask(form, model, asked, alike)
+    difference, agreement = _differences(answers, expected)
+    allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
+    if not same_body:
+        allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
+        passed = difference <= SMALL_DIFFERENCE or agreement >= LEAST_AGREEMENT
+    _require(passed, form, difference, agreement, allowed)
+    before, after = (_accuracy(found, asked.labels) for found in (expected, answers))
+    encoded = None
+    if of_encoded is not None:
+        left_out = len(asked.files) - len(alike)
+        encoded = _compare_encoded(of_encoded, answers[alike], left_out)
+    return Parity(len(answers), asked.source, difference, agreement, passed, before, after, encoded)
+
+
+def _read_alike(files: Sequence[Path]) -> list[int]:
+    """The places of those that TensorFlow reads as the reader does."""
+    from dlcli.data.pixels import read_file
+    from dlcli.data.tensorflow_limits import is_read_alike
+
+    return [place for place, file in enumerate(files) if is_read_alike(read_file(file))]
+
+
+def _compare_encoded(
+    found: NDArray[np.float32], expected: NDArray[np.float32], left_out: int
+) -> EncodedParity:
+    difference, agreement = _differences(found, expected)
+    allowed = f"{ENCODED_TOLERANCE:g}, and the same top class for {ENCODED_AGREEMENT:.0%}"
+    passed = difference <= ENCODED_TOLERANCE and agreement >= ENCODED_AGREEMENT
+    _require(passed, "saved_model, serve_bytes", difference, agreement, allowed)
+    return EncodedParity(len(found), left_out, difference, agreement)
+
+
+def _ask(
+    form: str, model: Path, asked: AskedPictures, alike: Sequence[int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """What it answers to the pixels, and to the encoded pictures that are `alike`; None without
+    any."""
+    import numpy as np
+
+    from dlcli.export import parity as script
+
+    with tempfile.TemporaryDirectory(prefix="dlcli-parity-") as name:
+        folder = Path(name)
+        pixels, answers = folder / "pixels.npy", folder / "answers.npy"
+        paths, of_encoded = folder / "paths.json", folder / "encoded.npy"
+        np.save(pixels, asked.pixels)
+        arguments = [pixels, answers]
+        if alike:
+            arguments += [paths, of_encoded]
+            names = [str(asked.files[place].absolute()) for place in alike]
+            paths.write_text(json.dumps(names), encoding="ascii")
+        fault = run_python(str(script.__file__), form, str(model), *map(str, arguments))
+        if fault is not None:
+            raise ResourceError(
+                f"the exported model could not be run to check it ({fault}).",
+                fix="Install its runtime again: pip install --force-reinstall dlcli-vision",
+            )
+        return np.load(answers), np.load(of_encoded) if alike else None
+
+
+def _differences(
+    answers: NDArray[np.float32], expected: NDArray[np.float32]
+) -> tuple[float, float]:
+    """The largest difference of a probability, and the share of equal top classes."""
+    same = answers.argmax(axis=1) == expected.argmax(axis=1)
+    return float(abs(answers - expected).max()), float(same.mean())
+
+
+def _accuracy(answers: NDArray[np.float32], labels: Sequence[int]) -> float | None:
+    if not labels:
+        return None
+    return float((answers.argmax(axis=1) == list(labels)).mean())
+
+
+def _require(passed: bool, where: str, difference: float, agreement: float, allowed: str) -> None:
+    if not passed:
+        raise GateError(
+            f"the exported model answers otherwise than the run: probabilities differ by up to "
+            f"{difference:.2g} (allowed: {allowed}), the top class agrees for {agreement:.1%}.",
+            where=where,
+            fix="It is not to be used. Please report this with the run's model.json.",
+        )
