@@ -22,6 +22,13 @@ class ExportFormat(StrEnum):
     KERAS = "keras"
 
 
+class Quantize(StrEnum):
+    """What a quantised model counts in."""
+
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
 def export(
     run: RunName = None,
     runs_dir: RunsDir = None,
@@ -32,6 +39,21 @@ def export(
         Path | None,
         typer.Option(
             "-o", "--output", help="The folder to write [default: ./RUN-FORMAT].", metavar="DIR"
+        ),
+    ] = None,
+    quantize: Annotated[
+        Quantize | None,
+        typer.Option(
+            help="Store a LiteRT model's weights as float16, or compute in int8, calibrated on the "
+            "run's training pictures."
+        ),
+    ] = None,
+    max_drop: Annotated[
+        str | None,
+        typer.Option(
+            "--max-drop",
+            metavar="SHARE",
+            help="How much of the accuracy --quantize may cost [default: 1%].",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier export.")] = False,
@@ -62,13 +84,19 @@ def export(
 
     with sentences():
         runs_folder = runs_dir or default_runs_folder()
-        if verify is not None and (run or output or force):
-            raise UsageError("--verify DIR checks what is there: it takes no --run, -o or --force.")
+        if verify is not None and (run or output or force or quantize or max_drop):
+            raise UsageError(
+                "--verify DIR checks what is there: it takes no --run, -o, --force, --quantize or "
+                "--max-drop."
+            )
         with make_reporter(quiet=quiet) as reporter:
             if verify is not None:
                 result = verify_export.run(verify, runs_folder, reporter)
             else:
-                options = command.ExportOptions(runs_folder, run, form.value, output, force)
+                kind = None if quantize is None else quantize.value
+                options = command.ExportOptions(
+                    runs_folder, run, form.value, output, force, kind, max_drop
+                )
                 result = command.run(options, reporter)
         if as_json:
             console.print_answer([formats.dump_json(formats.export_document(result))])

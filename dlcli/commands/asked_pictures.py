@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcli.commands.open_run import OpenedRun
+from dlcli.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,9 @@ class AskedPictures:
 def asked_pictures(opened: OpenedRun) -> Iterator[AskedPictures]:
     """Up to 200 of the run's test and val pictures; where it has none any more noise, whose files
     are gone afterwards."""
-    own = _own_pictures(opened)
+    from dlcli.data.split import TEST, VAL
+
+    own = _read_own(opened, (VAL, TEST))
     if own is not None:
         yield own
         return
@@ -44,29 +47,50 @@ def asked_pictures(opened: OpenedRun) -> Iterator[AskedPictures]:
         yield _noise(Path(folder), opened.classifier.artifact.pixel_format)
 
 
-def _own_pictures(opened: OpenedRun) -> AskedPictures | None:
+def calibration_pictures(opened: OpenedRun) -> NDArray[np.uint8]:
+    """Up to 200 of the run's training pictures, uint8 (N, H, W, C).
+
+    Raises:
+        UsageError: if there is none any more.
+    """
+    from dlcli.data.split import TRAIN
+
+    read = _read_own(opened, (TRAIN,))
+    if read is None:
+        raise UsageError(
+            "int8 is calibrated on the run's training pictures, and there are none here.",
+            where=str(opened.folder),
+            fix="Export the run itself, with its pictures where they were, or --quantize float16.",
+        )
+    return read.pixels
+
+
+def _read_own(opened: OpenedRun, splits: Sequence[str]) -> AskedPictures | None:
+    """Up to 200 of a run's own pictures, chosen by chance but always the same; None without any."""
     import numpy as np
 
     from dlcli.data.pixels import UnreadableImageError, read_image
     from dlcli.runs.run import Run
 
     artifact = opened.classifier.artifact
-    pixels, files, labels = [], [], []
     own = Run(opened.folder).pictures()
-    if own is not None:
-        rows = sorted([*own.of("test"), *own.of("val")], key=lambda row: row["sha256"])
-        places = {name: place for place, name in enumerate(artifact.class_names)}
-        for row in rows[:MOST_ASKED]:
-            file = own.folder / row["path"]
-            try:
-                pixels.append(read_image(file, artifact.pixel_format))
-            except UnreadableImageError:
-                continue  # moved or changed since: the others serve as well
-            files.append(file)
-            labels.append(places.get(row["label"], -1))
+    if own is None:
+        return None
+    pixels, files, labels = [], [], []
+    rows = sorted((row for split in splits for row in own.of(split)), key=lambda row: row["sha256"])
+    places = {name: place for place, name in enumerate(artifact.class_names)}
+    for row in rows[:MOST_ASKED]:
+        file = own.folder / row["path"]
+        try:
+            pixels.append(read_image(file, artifact.pixel_format))
+        except UnreadableImageError:
+            continue  # moved or changed since: the others serve as well
+        files.append(file)
+        labels.append(places.get(row["label"], -1))
     if not pixels:
         return None
-    return AskedPictures(np.stack(pixels), tuple(files), tuple(labels), "pictures of val and test")
+    source = f"pictures of {' and '.join(splits)}"
+    return AskedPictures(np.stack(pixels), tuple(files), tuple(labels), source)
 
 
 def _noise(folder: Path, pixel_format: PixelFormat) -> AskedPictures:

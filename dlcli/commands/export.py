@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,28 +10,33 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from dlcli.commands.asked_pictures import asked_pictures
+from dlcli.commands.asked_pictures import asked_pictures, calibration_pictures
 from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.commands.parity import Parity, check_parity
 from dlcli.commands.serving_example import write_serving_example
-from dlcli.errors import UsageError
+from dlcli.errors import ResourceError, UsageError
 from dlcli.events import Reporter, StageEnded, StageStarted
+from dlcli.processor import run_python
 
 _T = TypeVar("_T")
 
+MAX_DROP = "1%"
 EXPORT_JSON, LABELS = "export.json", "labels.txt"
 MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What was typed; `output` None is a folder named after the run."""
+    """What was typed; `output` None is a folder named after the run. `quantize` is float16 or int8,
+    `max_drop` how much of the accuracy that may cost, such as `1%`."""
 
     runs_folder: Path
     run: str | None = None
     format: str = "saved_model"
     output: Path | None = None
     force: bool = False
+    quantize: str | None = None
+    max_drop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,17 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
     from dlcli.runs import files
 
     opened = open_run(options.run, options.runs_folder, reporter)
+    max_drop = _read_max_drop(options, opened)
     stem = opened.name if opened.name == "imagenet" else opened.folder.resolve().name
-    target = options.output or Path(f"{stem}-{options.format}")
+    kind = "-".join(filter(None, (options.format, options.quantize)))
+    target = options.output or Path(f"{stem}-{kind}")
     _require_free(target, options.force)
     target.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         _stage(reporter, f"writing {options.format}", lambda: _write(opened, options, building))
-        parity = _stage(reporter, "checking", lambda: _check(opened, options.format, building))
+        body = _body_of(opened, options)
+        parity = _stage(reporter, "checking", lambda: _check(opened, options, building, max_drop))
         artifact = opened.classifier.artifact
         files.write_text(building / LABELS, _label_lines(artifact.class_names))
         artifact.copy_to(building / files.MODEL)
@@ -79,7 +88,8 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
                 "schema": 1,
                 "run": opened.name,
                 "format": options.format,
-                "body": _body_of(opened, options.format),
+                "body": body,
+                "max_drop": max_drop,
                 "parity": asdict(parity),
                 "files": sums,
             },
@@ -99,14 +109,42 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         written,
         size_bytes,
         parity,
-        _body_of(opened, options.format),
+        body,
         artifact.model.body,
     )
 
 
-def _body_of(opened: OpenedRun, form: str) -> str:
-    """What the exported body counts in: LiteRT takes the run's own, all others know float32."""
-    return opened.classifier.artifact.model.body if form == "litert" else "float32"
+def _read_max_drop(options: ExportOptions, opened: OpenedRun) -> float | None:
+    """How much of the accuracy quantising may cost; None where nothing is quantised.
+
+    Raises:
+        UsageError: if what is asked for does not go together.
+    """
+    from dlcli.metrics.gates import read_share
+
+    if options.quantize is None:
+        if options.max_drop is not None:
+            raise UsageError(
+                "--max-drop is what --quantize may cost: without it the answers are the run's."
+            )
+        return None
+    if options.format != "litert":
+        fix = f"--format litert --quantize {options.quantize}"
+        raise UsageError("only a LiteRT model can be quantised.", where="--quantize", fix=fix)
+    if opened.classifier.artifact.model.body != "float32":
+        raise UsageError(
+            "this run's body is int8 already, and --format litert exports it as it is.",
+            where="--quantize",
+            fix="Leave it out.",
+        )
+    return read_share(options.max_drop or MAX_DROP, f"--max-drop {options.max_drop}")
+
+
+def _body_of(opened: OpenedRun, options: ExportOptions) -> str:
+    """What the exported body counts in: LiteRT takes the run's own if it is not to be quantised,
+    all others know float32."""
+    own = opened.classifier.artifact.model.body if options.format == "litert" else "float32"
+    return options.quantize or own
 
 
 def _label_lines(class_names: Sequence[str]) -> str:
@@ -148,34 +186,65 @@ def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
     from dlcli.artifact import BODY
 
     artifact, head = opened.classifier.artifact, opened.classifier.head
-    path = building / MODEL_FILES[options.format]
-    if options.format == "litert":
+    if options.format == "litert" and options.quantize is None:
         from dlcli.export.litert import append_head
 
-        path.write_bytes(append_head(artifact.file(BODY).read_bytes(), head))
+        content = append_head(artifact.file(BODY).read_bytes(), head)
+        (building / MODEL_FILES["litert"]).write_bytes(content)
         return
-    from dlcli import backend
+    with tempfile.TemporaryDirectory(prefix="dlcli-calibration-") as folder:
+        calibration = None
+        if options.quantize == "int8":
+            calibration = _save_calibration(opened, Path(folder))
+        _convert(
+            form=options.format,
+            artifact=str(artifact.folder.absolute()),
+            target=str(building.absolute()),
+            name=MODEL_FILES[options.format],
+            quantize=options.quantize,
+            calibration=calibration,
+        )
 
-    backend.prepare(device="cpu")
-    from dlcli.models.model import open_model
 
-    model = open_model(artifact, head)
-    if options.format == "saved_model":
-        from dlcli.export.saved_model import write_saved_model
+def _save_calibration(opened: OpenedRun, folder: Path) -> str:
+    import numpy as np
 
-        write_saved_model(model, artifact.class_names, artifact.pixel_format, building)
-    else:
-        model.save(path)
+    file = folder / "pictures.npy"
+    np.save(file, calibration_pictures(opened))
+    return str(file)
 
 
-def _check(opened: OpenedRun, form: str, building: Path) -> Parity:
+def _convert(**order: str | None) -> None:
+    """In a process of its own.
+
+    Raises:
+        DataError: if the artefact is damaged.
+        ResourceError: if weights are missing, or the converter fails.
+    """
+    from dlcli.models.bodies import read_error
+
+    fault = run_python("-m", "dlcli.export.convert", json.dumps(order))
+    if fault is not None:
+        raise read_error(fault) or ResourceError(
+            f"this network could not be written as {order['form']} ({fault}).",
+            fix="Another --format may take it.",
+        )
+
+
+def _check(
+    opened: OpenedRun, options: ExportOptions, building: Path, max_drop: float | None
+) -> Parity:
     with asked_pictures(opened) as asked:
-        if form == "saved_model":
+        if options.format == "saved_model":
             write_serving_example(building, opened, asked.pixels[0])
-        same_body = _body_of(opened, form) == opened.classifier.artifact.model.body
-        expected = opened.classifier.predict_pixels(asked.pixels)
+        same_body = _body_of(opened, options) == opened.classifier.artifact.model.body
         return check_parity(
-            form, building / MODEL_FILES[form], asked, expected, same_body=same_body
+            options.format,
+            building / MODEL_FILES[options.format],
+            asked,
+            opened.classifier.predict_pixels(asked.pixels),
+            same_body=same_body,
+            max_drop=max_drop,
         )
 
 

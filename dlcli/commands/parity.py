@@ -59,9 +59,11 @@ def check_parity(
     expected: NDArray[np.float32],
     *,
     same_body: bool = True,
+    max_drop: float | None = None,
 ) -> Parity:
-    """Asks the exported model in a fresh process; `expected` is what the run answers (N, K), and
-    `same_body` whether both count in the same numbers.
+    """Asks the exported model in a fresh process; `expected` is what the run answers (N, K),
+    `same_body` whether both count in the same numbers, and `max_drop` how much of the accuracy a
+    quantised model may lose (0.01 is a point).
 
     Raises:
         GateError: if the answers differ by more than is allowed.
@@ -70,12 +72,15 @@ def check_parity(
     alike = _read_alike(asked.files) if form == "saved_model" else []
     answers, of_encoded = _ask(form, model, asked, alike)
     difference, agreement = _differences(answers, expected)
+    before, after = (_accuracy(found, asked.labels) for found in (expected, answers))
     allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
     if not same_body:
         allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
         passed = difference <= SMALL_DIFFERENCE or agreement >= LEAST_AGREEMENT
-    _require(passed, form, difference, agreement, allowed)
-    before, after = (_accuracy(found, asked.labels) for found in (expected, answers))
+    if max_drop is not None and before is not None and after is not None:
+        _require_accuracy(form, before, after, max_drop, len(answers))
+    else:
+        _require(passed, form, difference, agreement, allowed)
     encoded = None
     if of_encoded is not None:
         left_out = len(asked.files) - len(alike)
@@ -150,4 +155,18 @@ def _require(passed: bool, where: str, difference: float, agreement: float, allo
             f"{difference:.2g} (allowed: {allowed}), the top class agrees for {agreement:.1%}.",
             where=where,
             fix="It is not to be used. Please report this with the run's model.json.",
+        )
+
+
+def _require_accuracy(
+    where: str, before: float, after: float, max_drop: float, num_images: int
+) -> None:
+    if before - after > max_drop + 1e-9:
+        raise GateError(
+            f"of {num_images} pictures the run gets {before:.1%} right and the quantised model "
+            f"{after:.1%}: a drop of {before - after:.1%}, and {max_drop:g} ({max_drop:.1%}) is "
+            "allowed.",
+            where=where,
+            fix="Allow more with --max-drop, take --quantize float16, or train with --set "
+            "model.body=int8, which fits the head to what an int8 body sees.",
         )

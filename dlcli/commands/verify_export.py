@@ -24,6 +24,7 @@ class _Exported:
     run: str
     form: str
     body: str
+    max_drop: float | None
     sha256s: dict[str, str]
 
 
@@ -49,6 +50,7 @@ def run(folder: Path, runs_folder: Path, reporter: Reporter) -> ExportResult:
             asked,
             opened.classifier.predict_pixels(asked.pixels),
             same_body=exported.body == run_body,
+            max_drop=exported.max_drop,
         )
     reporter.report(StageEnded("checking"))
     names, size_bytes = measure(folder, exported.form)
@@ -77,6 +79,7 @@ def _read(folder: Path) -> _Exported:
             _text(document["run"]),
             _text(document["format"]),
             _text(document["body"]),
+            None if document["max_drop"] is None else float(document["max_drop"]),
             {name: _text(facts["sha256"]) for name, facts in document["files"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

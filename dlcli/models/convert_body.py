@@ -68,11 +68,14 @@ def _convert(facts: dict[str, Any]) -> None:
     (target / FACTS).write_text(json.dumps(found), encoding="ascii")
 
 
-def to_litert(model: Any, calibration: NDArray[np.uint8] | None = None) -> bytes:
+def to_litert(
+    model: Any, calibration: NDArray[np.uint8] | None = None, *, is_float16: bool = False
+) -> bytes:
     """A Keras model with one input and one output as a .tflite file of built-in operations.
 
     With `calibration` pictures, uint8 (N, H, W, C), it computes in int8 between a float32 input
-    and a float32 output; an operation that has no int8 form stays float32.
+    and a float32 output; an operation that has no int8 form stays float32. With `is_float16` its
+    weights are stored as float16, and it computes in float32.
 
     The weights go in as constants, by a stateless call: a traced model would bring its variables,
     and freezing those takes four times as long.
@@ -97,6 +100,9 @@ def to_litert(model: Any, calibration: NDArray[np.uint8] | None = None) -> bytes
         converter.representative_dataset = lambda: (
             [picture[None].astype(np.float32)] for picture in calibration
         )
+    if is_float16:
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tensorflow.float16]
     converted: bytes = converter.convert()
     return converted
 

@@ -97,9 +97,10 @@ def export_lines(result: ExportResult) -> Iterator[str]:
     if parity.encoded is not None:
         yield from _encoded_lines(parity.encoded)
     if result.body != result.run_body:
+        keeps = "--format litert keeps the run's." if result.run_body == "int8" else ""
         yield (
             f" The run's body is {result.run_body}, this one {result.body}: the run's accuracy is "
-            "not exactly its own. --format litert keeps the run's."
+            f"not exactly its own. {keeps}".rstrip()
         )
 
 

@@ -43,3 +43,21 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"model\.keras: this file is damaged"):
         export(trained, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"max_drop": "1%"}, "--max-drop is what --quantize may cost"),
+        ({"form": "keras", "quantize": "int8"}, "only a LiteRT model can be quantised"),
+        ({"quantize": "int8", "max_drop": "much"}, "'much' is no number"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_any_work(
+    options: dict[str, str], sentence: str, trained_run: Path, tmp_path: Path
+) -> None:
+    form = options.pop("form", "litert")
+    asked = ExportOptions(trained_run.parent, str(trained_run), form, tmp_path / "out", **options)
+    with pytest.raises(UsageError, match=sentence):
+        run(asked, NullReporter())
+    assert not list(tmp_path.iterdir())

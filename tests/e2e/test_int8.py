@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT, Command
+from tests.e2e.test_bad_input import one_sentence
 
 CAT = ROOT / "sample_data" / "cat.jpg"
 INT8 = ("--set", "model.body=int8")
@@ -66,6 +67,11 @@ def test_its_litert_export_is_int8_and_exact(
     assert (target / "model.tflite").stat().st_size < 5e6
     from_export = dlcli("predict", CAT, "--run", target, "--json")
     assert from_export.stdout == dlcli("predict", CAT, "--run", int8_run, "--json").stdout
+
+
+def test_it_is_not_quantised_again(int8_run: Path, tmp_path: Path, dlcli: Command) -> None:
+    more = ("--format", "litert", "--quantize", "int8", "-o", tmp_path / "out")
+    one_sentence(dlcli("export", "--run", int8_run, *more), 2, "int8 already", "Leave it out")
 
 
 @pytest.mark.slow

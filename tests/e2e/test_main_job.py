@@ -215,6 +215,30 @@ def test_an_export_proves_itself(
         assert document["parity"]["encoded"] is None
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "share", "drop"), [("float16", 0.55, "0"), ("int8", 0.33, "5%")])
+def test_a_quantised_model_is_smaller_and_nearly_as_good(
+    kind: str, share: float, drop: str, trained_run: Path, tmp_path: Path, dlcli: Command
+) -> None:
+    target = tmp_path / "export"
+    options = ("--run", trained_run, "--format", "litert", "--quantize", kind, "-o", target)
+    done = dlcli("export", *options, "--max-drop", drop, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["body"] == kind
+    size = (trained_run / "model" / "body.tflite").stat().st_size
+    assert document["size_bytes"] < share * size
+    parity = document["parity"]
+    assert parity["accuracy_of_run"] - parity["accuracy_of_export"] <= 0.05
+    assert parity["max_abs_difference"] > 1e-6
+    verified = dlcli("export", "--verify", target, "--json")
+    assert verified.returncode == 0, verified.stderr
+    assert json.loads(verified.stdout)["parity"] == parity
+    assert json.loads((target / "export.json").read_text())["max_drop"] == (
+        0.05 if "%" in drop else 0
+    )
+
+
 def ask_as_a_server(export: Path) -> None:
     """What TensorFlow Serving does with the example: the b64 of its request, by the signature that
     it names, gives the answer beside it. In a process that knows nothing of dlcli."""
