@@ -19,7 +19,7 @@ def write_serving_example(folder: Path, opened: OpenedRun, pixels: NDArray[np.ui
     it, encoded anew so that nothing but its pixels is in it, and the run's answer to it."""
     from dlcli.data.pixels import decode_image
     from dlcli.data.thumbnails import encode_jpeg
-    from dlcli.export.saved_model import request_of
+    from dlcli.export.serving import request_of
     from dlcli.runs import files
 
     picture = encode_jpeg(pixels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from dlcli import backend
 from dlcli.backend import Model, keras
 from dlcli.data.pixels import PixelFormat
 from dlcli.export.picture_graph import decode_pictures
+from dlcli.export.serving import SERVE_BYTES
 
 VERSION = "1"
 PIXELS, ENCODED = "pixels", "image_bytes"
-SERVE_BYTES = "serve_bytes"
 
 
 def write_saved_model(
@@ -58,9 +57,3 @@ def write_saved_model(
     target = folder / VERSION
     archive.write_out(str(target), verbose=False)
     return target
-
-
-def request_of(picture: bytes) -> dict[str, Any]:
-    """What is sent to TensorFlow Serving's REST door to ask about an encoded picture."""
-    encoded = base64.b64encode(picture).decode("ascii")
-    return {"signature_name": SERVE_BYTES, "instances": [{"b64": encoded}]}

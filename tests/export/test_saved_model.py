@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -112,15 +111,6 @@ def test_it_takes_encoded_pictures(tensorflow: Any, model: Any, loaded: Any) -> 
     assert tuple(answer["label_index"].numpy()) == (2, 0, 1)
     expected = model.predict_on_batch(seen.astype(np.float32))
     np.testing.assert_allclose(answer["probabilities"].numpy(), expected, atol=1e-6)
-
-
-def test_a_request_holds_the_picture_as_serving_wants_it() -> None:
-    from dlcli.export.saved_model import request_of
-
-    request = request_of(b"\xff\xd8 a picture")
-    assert request["signature_name"] == "serve_bytes"
-    (instance,) = request["instances"]
-    assert base64.b64decode(instance["b64"]) == b"\xff\xd8 a picture"
 
 
 @pytest.mark.slow
