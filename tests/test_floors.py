@@ -58,6 +58,8 @@ DOORS = {
     "torch": {"backend", "machine/ask"},
     "ai_edge_litert": {"runtime/litert", "export/litert", "export/parity"},
     "flatbuffers": {"export/litert"},
+    "onnx": {"export/onnx"},
+    "onnxruntime": {"export/parity"},
     "rich": {"ui"},
     "typer": {"cli", "endings"},
     "pydantic": {"spec"},

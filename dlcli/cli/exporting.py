@@ -19,6 +19,7 @@ class ExportFormat(StrEnum):
 
     SAVED_MODEL = "saved_model"
     LITERT = "litert"
+    ONNX = "onnx"
     KERAS = "keras"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import tempfile
@@ -22,7 +23,13 @@ _T = TypeVar("_T")
 
 MAX_DROP = "1%"
 EXPORT_JSON, LABELS = "export.json", "labels.txt"
-MODEL_FILES = {"saved_model": "1", "litert": "model.tflite", "keras": "model.keras"}
+MODEL_FILES = {
+    "saved_model": "1",
+    "litert": "model.tflite",
+    "onnx": "model.onnx",
+    "keras": "model.keras",
+}
+_ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,13 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
     Raises:
         UsageError: if the target is there already.
         GateError: if the exported model answers otherwise than the run; nothing is left behind.
+        ResourceError: if a package is missing, or the network cannot be converted.
     """
     from dlcli.artifact import sha256_of
     from dlcli.runs import files
 
+    if options.format == "onnx":
+        _require_onnx()
     opened = open_run(options.run, options.runs_folder, reporter)
     max_drop = _read_max_drop(options, opened)
     stem = opened.name if opened.name == "imagenet" else opened.folder.resolve().name
@@ -112,6 +122,16 @@ def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
         body,
         artifact.model.body,
     )
+
+
+def _require_onnx() -> None:
+    missing = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ResourceError(
+            f"ONNX needs {', '.join(missing)}, not installed.",
+            where="--format onnx",
+            fix="Install it: pip install 'dlcli-vision[onnx]'",
+        )
 
 
 def _read_max_drop(options: ExportOptions, opened: OpenedRun) -> float | None:

@@ -23,9 +23,9 @@ from dlcli.models.bodies import write_error
 def main(order: str) -> None:
     """Writes a model file.
 
-    `order` is JSON: the `form` (saved_model, keras or litert), the folder of the `artifact`, the
-    folder `target` that the file or folder `name` comes into, and for litert `quantize` (float16
-    or int8) and `calibration`, a file of pictures, uint8 (N, H, W, C), for int8.
+    `order` is JSON: the `form` (saved_model, keras, onnx or litert), the folder of the `artifact`,
+    the folder `target` that the file or folder `name` comes into, and for litert `quantize`
+    (float16 or int8) and `calibration`, a file of pictures, uint8 (N, H, W, C), for int8.
 
     Raises:
         SystemExit: with a line that says what is wrong with the artefact.
@@ -51,6 +51,11 @@ def _convert(facts: dict[str, Any]) -> None:
         write_saved_model(model, artifact.class_names, artifact.pixel_format, target)
     elif facts["form"] == "keras":
         model.save(target / facts["name"])
+    elif facts["form"] == "onnx":
+        from dlcli.export.onnx import write_onnx
+
+        path = target / facts["name"]
+        write_onnx(model, artifact.class_names, artifact.pixel_format, path)
     else:
         calibration = np.load(facts["calibration"]) if facts["calibration"] else None
         is_float16 = facts["quantize"] == "float16"

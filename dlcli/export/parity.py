@@ -1,6 +1,7 @@
-"""Asks an exported model, in a process of its own and by its own runtime.
+r"""Asks an exported model, in a process of its own and by its own runtime.
 
-    python parity.py saved_model|litert|keras MODEL PIXELS.npy ANSWERS.npy [PATHS.json ANSWERS.npy]
+    python parity.py saved_model|litert|onnx|keras MODEL PIXELS.npy ANSWERS.npy \
+        [PATHS.json ANSWERS.npy]
 
 The last two are of encoded pictures, which a SavedModel takes as well.
 
@@ -63,6 +64,18 @@ def answer_litert(path: str, pixels: Any) -> Any:
     return np.concatenate(answers)
 
 
+def answer_onnx(path: str, pixels: Any) -> Any:
+    """Probabilities (N, K) of float32 pixels (N, H, W, C), by onnxruntime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    answers = [
+        session.run(["probabilities"], {"image": pixels[start : start + BATCH]})[0]
+        for start in range(0, len(pixels), BATCH)
+    ]
+    return np.concatenate(answers)
+
+
 def answer_keras(path: str, pixels: Any) -> Any:
     """Probabilities (N, K) of float32 pixels (N, H, W, C), by keras.saving.load_model."""
     import keras
@@ -71,7 +84,12 @@ def answer_keras(path: str, pixels: Any) -> Any:
     return model.predict(pixels, batch_size=BATCH, verbose=0)
 
 
-RUNTIMES = {"saved_model": answer_saved_model, "litert": answer_litert, "keras": answer_keras}
+RUNTIMES = {
+    "saved_model": answer_saved_model,
+    "litert": answer_litert,
+    "onnx": answer_onnx,
+    "keras": answer_keras,
+}
 
 if __name__ == "__main__":
     form, model_path, pixels_path, answers_path, *encoded = sys.argv[1:]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from dlcli.commands.export import EXPORT_JSON, ExportOptions, run
-from dlcli.errors import DataError, UsageError
+from dlcli.errors import DataError, ResourceError, UsageError
 from dlcli.events import NullReporter
 from tests.commands.test_plan import write_run
 
@@ -60,4 +61,17 @@ def test_what_does_not_go_together_is_refused_before_any_work(
     asked = ExportOptions(trained_run.parent, str(trained_run), form, tmp_path / "out", **options)
     with pytest.raises(UsageError, match=sentence):
         run(asked, NullReporter())
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnx_without_its_packages_says_how_to_get_them(
+    trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else found(name)
+    )
+    options = ExportOptions(trained_run.parent, str(trained_run), "onnx", tmp_path / "out")
+    with pytest.raises(ResourceError, match=r"tf2onnx, not installed\..*dlcli-vision\[onnx\]"):
+        run(options, NullReporter())
     assert not list(tmp_path.iterdir())

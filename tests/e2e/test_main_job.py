@@ -182,7 +182,7 @@ def test_a_folder_without_a_test_part_says_so(tmp_path: Path, dlcli: Command) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["saved_model", "litert", "keras"])
+@pytest.mark.parametrize("form", ["saved_model", "litert", "onnx", "keras"])
 def test_an_export_proves_itself(
     form: str, trained_run: Path, tmp_path: Path, dlcli: Command
 ) -> None:
