@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -66,9 +65,8 @@ def explain(
 
     with sentences():
         limit_threads(threads)
-        stdin = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
         options = command.ExplainOptions(
-            expand_inputs(inputs, stdin),
+            expand_inputs(inputs, console.stdin()),
             runs_dir or default_runs_folder(),
             run,
             output,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -156,7 +155,7 @@ def predict(
         if as_json and form not in (None, PredictFormat.JSONL):
             raise UsageError(f"contradicts --format {form.value}.", where="--json", fix="Give one.")
         require_lists(given)
-        stdin = io.BytesIO() if sys.stdin is None else sys.stdin.buffer
+        stdin = console.stdin()
         on_terminal = output is None and console.is_terminal(sys.stdout)
         chosen = form or _default_format(as_json=as_json, on_terminal=on_terminal)
         shows_all = probabilities and chosen is PredictFormat.TABLE

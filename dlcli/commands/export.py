@@ -257,13 +257,12 @@ def _check(
     with asked_pictures(opened) as asked:
         if options.format == "saved_model":
             write_serving_example(building, opened, asked.pixels[0])
-        same_body = _body_of(opened, options) == opened.classifier.artifact.model.body
         return check_parity(
             options.format,
             building / MODEL_FILES[options.format],
             asked,
-            opened.classifier.predict_pixels(asked.pixels),
-            same_body=same_body,
+            opened.classifier,
+            body=_body_of(opened, options),
             max_drop=max_drop,
         )
 

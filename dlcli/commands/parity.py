@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dlcli.runtime.classifier import Classifier
+
 TOLERANCE = 1e-4
 LEAST_AGREEMENT, SMALL_DIFFERENCE = 0.9, 0.05
 """Of a float32 export of an int8 run: its top classes must agree, however far the probabilities of
@@ -56,14 +58,14 @@ def check_parity(
     form: str,
     model: Path,
     asked: AskedPictures,
-    expected: NDArray[np.float32],
+    classifier: Classifier,
     *,
-    same_body: bool = True,
-    max_drop: float | None = None,
+    body: str,
+    max_drop: float | None,
 ) -> Parity:
-    """Asks the exported model in a fresh process; `expected` is what the run answers (N, K),
-    `same_body` whether both count in the same numbers, and `max_drop` how much of the accuracy a
-    quantised model may lose (0.01 is a point).
+    """Asks the exported model in a fresh process, and the run's `classifier` here. `body` is what
+    the export counts in, and `max_drop` how much of the accuracy a quantised one may lose (0.01 is
+    a point), None where nothing was quantised.
 
     Raises:
         GateError: if the answers differ by more than is allowed.
@@ -71,10 +73,11 @@ def check_parity(
     """
     alike = _read_alike(asked.files) if form == "saved_model" else []
     answers, of_encoded = _ask(form, model, asked, alike)
+    expected = classifier.predict_pixels(asked.pixels)
     difference, agreement = _differences(answers, expected)
     before, after = (_accuracy(found, asked.labels) for found in (expected, answers))
     allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
-    if not same_body:
+    if body != classifier.artifact.model.body:
         allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
         passed = difference <= SMALL_DIFFERENCE or agreement >= LEAST_AGREEMENT
     if max_drop is not None and before is not None and after is not None:

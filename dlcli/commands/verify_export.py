@@ -41,15 +41,14 @@ def run(folder: Path, runs_folder: Path, reporter: Reporter) -> ExportResult:
     _require_unchanged(folder, exported)
     opened = open_run(str(folder), runs_folder, reporter)
     beside = OpenedRun(opened.name, _run_of(exported) or folder, opened.classifier)
-    run_body = opened.classifier.artifact.model.body
     reporter.report(StageStarted("checking"))
     with asked_pictures(beside) as asked:
         parity = check_parity(
             exported.form,
             folder / MODEL_FILES[exported.form],
             asked,
-            opened.classifier.predict_pixels(asked.pixels),
-            same_body=exported.body == run_body,
+            opened.classifier,
+            body=exported.body,
             max_drop=exported.max_drop,
         )
     reporter.report(StageEnded("checking"))
@@ -62,7 +61,7 @@ def run(folder: Path, runs_folder: Path, reporter: Reporter) -> ExportResult:
         size_bytes,
         parity,
         exported.body,
-        run_body,
+        opened.classifier.artifact.model.body,
         verified=True,
     )
 

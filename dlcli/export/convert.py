@@ -16,8 +16,7 @@ import numpy as np
 
 from dlcli import backend
 from dlcli.artifact import HEAD, open_artifact
-from dlcli.errors import DlcliError
-from dlcli.models.bodies import write_error
+from dlcli.models.bodies import errors_as_lines
 
 
 def main(order: str) -> None:
@@ -30,10 +29,8 @@ def main(order: str) -> None:
     Raises:
         SystemExit: with a line that says what is wrong with the artefact.
     """
-    try:
+    with errors_as_lines():
         _convert(json.loads(order))
-    except DlcliError as error:
-        raise SystemExit(write_error(error)) from error
 
 
 def _convert(facts: dict[str, Any]) -> None:

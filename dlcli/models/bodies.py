@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,8 +162,18 @@ def _time(backbone: Backbone) -> str:
     return "10-20 s" if backbone.parameters < _LARGE else "a minute or so"
 
 
+@contextmanager
+def errors_as_lines() -> Iterator[None]:
+    """For a process that another one waits for: an expected failure ends it with one line, which
+    `read_error` reads."""
+    try:
+        yield
+    except DlcliError as error:
+        raise SystemExit(write_error(error)) from error
+
+
 def write_error(error: DlcliError) -> str:
-    """An expected failure as one line, for the process that waits for the conversion."""
+    """An expected failure as one line."""
     kind = "DataError" if isinstance(error, DataError) else "ResourceError"
     return json.dumps({"kind": kind, "what": error.what, "where": error.where, "fix": error.fix})
 

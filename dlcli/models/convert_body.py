@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from dlcli import backend
 from dlcli.artifact import KERAS_BODY
-from dlcli.errors import DataError, DlcliError
-from dlcli.models.bodies import BODY, FACTS, write_error
+from dlcli.errors import DataError
+from dlcli.models.bodies import BODY, FACTS, errors_as_lines
 
 TOLERANCE = 1e-4
 LEAST_AGREEMENT = 0.8
@@ -41,10 +41,8 @@ def main(order: str) -> None:
         ArithmeticError: if the converted body answers otherwise than Keras.
         SystemExit: with a line that says what is wrong with the weights or the calibration.
     """
-    try:
+    with errors_as_lines():
         _convert(json.loads(order))
-    except DlcliError as error:
-        raise SystemExit(write_error(error)) from error
 
 
 def _convert(facts: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import locale
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 _BOLD, _RED, _YELLOW, _DIM = "1", "31", "33", "2"
 
@@ -61,6 +62,11 @@ def is_plain(stream: TextIO) -> bool:
         own = os.environ.get("PYTHONIOENCODING", "").partition(":")[0]
         encoding = own or locale.getencoding()
     return not encoding.lower().startswith("utf")
+
+
+def stdin() -> BinaryIO:
+    """Standard input as bytes; empty where it was closed before the start."""
+    return io.BytesIO() if sys.stdin is None else sys.stdin.buffer
 
 
 def print_answer(lines: Iterable[str]) -> None:

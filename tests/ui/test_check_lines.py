@@ -12,10 +12,7 @@ from dlcli.data.findings import Finding
 from dlcli.ui.check_lines import check_lines
 from tests.ui.checked import CLEAN, DIRTY
 
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def test_a_clean_folder() -> None:

@@ -16,10 +16,7 @@ from dlcli.ui.compare_lines import compare_document, compare_lines
 from tests.ui.test_formats import OPENING, check_report_keys
 from tests.ui.test_report_lines import report_on
 
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def result_of(num_others: int = 1, num_classes: int = 2) -> CompareResult:

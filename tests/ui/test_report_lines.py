@@ -18,10 +18,7 @@ from dlcli.ui.report_lines import (
     verdict_on,
 )
 
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def report_on(matrix: list[list[int]], names: list[str] | None = None) -> Report:

@@ -30,10 +30,7 @@ from dlcli.ui.tables import (
 )
 from tests.ui.test_report_lines import report_on
 
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
+pytestmark = pytest.mark.usefixtures("plain")
 
 
 def train_result(test: Report | None) -> TrainResult:
