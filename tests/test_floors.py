@@ -52,14 +52,14 @@ SAME_FLOOR = {
     "export": set(),
 }
 DOORS = {
-    "keras": {"backend", "export/parity"},
-    "tensorflow": {"backend", "export/parity", "machine/ask"},
+    "keras": {"backend", "export/runtimes"},
+    "tensorflow": {"backend", "export/runtimes", "machine/ask"},
     "jax": {"backend", "machine/ask"},
     "torch": {"backend", "machine/ask"},
-    "ai_edge_litert": {"runtime/litert", "export/litert", "export/parity"},
+    "ai_edge_litert": {"runtime/litert", "export/litert", "export/runtimes"},
     "flatbuffers": {"export/litert"},
     "onnx": {"export/onnx"},
-    "onnxruntime": {"export/parity"},
+    "onnxruntime": {"export/runtimes"},
     "rich": {"ui"},
     "typer": {"cli", "endings"},
     "pydantic": {"spec"},

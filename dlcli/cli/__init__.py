@@ -418,6 +418,7 @@ app.command()(judging.compare)
 
 
 app.command()(exporting.export)
+app.command()(exporting.benchmark)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The command that writes a model for other programs."""
+"""The commands that write models for other programs, and time them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir
+from dlcli.cli.options import AsJson, Quiet, RunName, RunsDir, Threads
 from dlcli.endings import sentences
-from dlcli.errors import UsageError
+from dlcli.errors import ExitCode, UsageError
+from dlcli.processor import limit_threads
 from dlcli.ui import console
 
 
@@ -21,6 +22,7 @@ class ExportFormat(StrEnum):
     LITERT = "litert"
     ONNX = "onnx"
     KERAS = "keras"
+    ALL = "all"
 
 
 class Quantize(StrEnum):
@@ -34,7 +36,8 @@ def export(
     run: RunName = None,
     runs_dir: RunsDir = None,
     form: Annotated[
-        ExportFormat, typer.Option("--format", help="What to write.")
+        ExportFormat,
+        typer.Option("--format", help="What to write; all puts every format into one folder."),
     ] = ExportFormat.SAVED_MODEL,
     output: Annotated[
         Path | None,
@@ -75,6 +78,7 @@ def export(
     \b
     Example:
         dlcli export --format saved_model -o served/animals
+        dlcli export --format all
         dlcli export --verify served/animals
     """
     from dlcli.commands import export as command
@@ -103,3 +107,51 @@ def export(
             console.print_answer([formats.dump_json(formats.export_document(result))])
         else:
             console.print_answer(tables.export_lines(result))
+        if result.left_out:
+            raise typer.Exit(ExitCode.PARTIAL)
+
+
+def benchmark(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|FOLDER...",
+            help="A run's folder or name (every format is written first, to a place that is gone "
+            "afterwards), or an exported folder.",
+        ),
+    ],
+    runs_dir: RunsDir = None,
+    seconds: Annotated[
+        float,
+        typer.Option(min=0.1, help="How long each is timed, once alone and once in batches."),
+    ] = 3.0,
+    threads: Threads = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time a model in every format on this machine.
+
+    Pictures are read beforehand: what is timed is the answering, by the format's own runtime in a
+    process of its own.
+
+    \b
+    Example:
+        dlcli benchmark runs/animals-1
+        dlcli benchmark served/animals small/animals --json
+    """
+    from dlcli.commands import benchmark as command
+    from dlcli.runs.run import default_runs_folder
+    from dlcli.ui import benchmark_lines, formats
+    from dlcli.ui.progress import make_reporter
+
+    with sentences():
+        limit_threads(threads)
+        options = command.BenchmarkOptions(
+            tuple(targets), runs_dir or default_runs_folder(), seconds
+        )
+        with make_reporter(quiet=quiet) as reporter:
+            result = command.run(options, reporter)
+        if as_json:
+            console.print_answer([formats.dump_json(formats.benchmark_document(result))])
+        else:
+            console.print_answer(benchmark_lines.benchmark_lines(result))

@@ -1,41 +1,42 @@
-"""dlcli export: a run -> a model file for other programs, checked against the run."""
+"""dlcli export: a run -> models for other programs, each checked against the run."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from dlcli.commands.asked_pictures import asked_pictures, calibration_pictures
+from dlcli.commands.asked_pictures import AskedPictures, asked_pictures
+from dlcli.commands.exported import (
+    ALL,
+    EXPORT_JSON,
+    LABELS,
+    MODEL_FILES,
+    ExportedModel,
+    ExportResult,
+    LeftOut,
+    names_in,
+    size_of,
+    write_description,
+)
+from dlcli.commands.model_file import require_onnx, write_model_file
 from dlcli.commands.open_run import OpenedRun, open_run
-from dlcli.commands.parity import Parity, check_parity
+from dlcli.commands.parity import check_parity
 from dlcli.commands.serving_example import write_serving_example
 from dlcli.errors import ResourceError, UsageError
-from dlcli.events import Reporter, StageEnded, StageStarted
-from dlcli.processor import run_python
-
-_T = TypeVar("_T")
+from dlcli.events import Reporter, StageEnded, StageStarted, Warned
 
 MAX_DROP = "1%"
-EXPORT_JSON, LABELS = "export.json", "labels.txt"
-MODEL_FILES = {
-    "saved_model": "1",
-    "litert": "model.tflite",
-    "onnx": "model.onnx",
-    "keras": "model.keras",
-}
-_ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What was typed; `output` None is a folder named after the run. `quantize` is float16 or int8,
-    `max_drop` how much of the accuracy that may cost, such as `1%`."""
+    """What was typed; `format` is a key of MODEL_FILES or `all`, `output` None a folder named after
+    the run. `quantize` is float16 or int8, `max_drop` how much of the accuracy that may cost, such
+    as `1%`."""
 
     runs_folder: Path
     run: str | None = None
@@ -45,93 +46,106 @@ class ExportOptions:
     quantize: str | None = None
     max_drop: str | None = None
 
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What was written; `files` are relative to `folder`."""
-
-    run: str
-    format: str
-    folder: Path
-    files: tuple[str, ...]
-    size_bytes: int
-    parity: Parity
-    body: str = "float32"
-    """What the exported model counts in, float32 or int8."""
-    run_body: str = "float32"
-    verified: bool = False
-    """Whether nothing was written, and an earlier export was checked instead."""
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Those to write."""
+        return tuple(MODEL_FILES) if self.format == ALL else (self.format,)
 
 
 def run(options: ExportOptions, reporter: Reporter) -> ExportResult:
-    """Writes the model, asks it in a fresh process, and only then puts it in place.
+    """Writes the models, asks each in a fresh process, and only then puts them in place.
+
+    With `all`, a format that cannot be written here is left out with a warning.
 
     Raises:
         UsageError: if the target is there already.
-        GateError: if the exported model answers otherwise than the run; nothing is left behind.
+        GateError: if an exported model answers otherwise than the run; nothing is left behind.
         ResourceError: if a package is missing, or the network cannot be converted.
     """
-    from dlcli.artifact import sha256_of
-    from dlcli.runs import files
-
     if options.format == "onnx":
-        _require_onnx()
+        require_onnx()
     opened = open_run(options.run, options.runs_folder, reporter)
     max_drop = _read_max_drop(options, opened)
     stem = opened.name if opened.name == "imagenet" else opened.folder.resolve().name
     kind = "-".join(filter(None, (options.format, options.quantize)))
     target = options.output or Path(f"{stem}-{kind}")
     _require_free(target, options.force)
+    with _building(target) as folder:
+        with asked_pictures(opened) as asked:
+            order = _Order(opened, options, max_drop, folder, asked)
+            models, left_out = _write_models(order, reporter)
+        _write_beside(opened, models, folder)
+        files = names_in(folder)
+        _put_in_place(folder, target)
+    body = opened.classifier.artifact.model.body
+    return ExportResult(opened.name, target, files, models, left_out, body)
+
+
+@contextmanager
+def _building(target: Path) -> Iterator[Path]:
+    """A folder beside the target, gone if it was not put in place."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        _stage(reporter, f"writing {options.format}", lambda: _write(opened, options, building))
-        body = _body_of(opened, options)
-        parity = _stage(reporter, "checking", lambda: _check(opened, options, building, max_drop))
-        artifact = opened.classifier.artifact
-        files.write_text(building / LABELS, _label_lines(artifact.class_names))
-        artifact.copy_to(building / files.MODEL)
-        sums = {name: {"sha256": sha256_of(building / name)} for name in _names(building)}
-        files.write_json(
-            building / EXPORT_JSON,
-            {
-                "schema": 1,
-                "run": opened.name,
-                "format": options.format,
-                "body": body,
-                "max_drop": max_drop,
-                "parity": asdict(parity),
-                "files": sums,
-            },
-        )
-        written, size_bytes = measure(building, options.format)
-        building.chmod(0o755)
-        _put_in_place(building, target)
+        yield folder
     except OSError as error:
         error.filename = error.filename or str(target)  # a failed write names no file
         raise
     finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return ExportResult(
-        opened.name,
-        options.format,
-        target,
-        written,
-        size_bytes,
-        parity,
-        body,
-        artifact.model.body,
-    )
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _require_onnx() -> None:
-    missing = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ResourceError(
-            f"ONNX needs {', '.join(missing)}, not installed.",
-            where="--format onnx",
-            fix="Install it: pip install 'dlcli-vision[onnx]'",
+@dataclass(frozen=True)
+class _Order:
+    """What is to be written of a run into `folder`, and which pictures it is asked about."""
+
+    opened: OpenedRun
+    options: ExportOptions
+    max_drop: float | None
+    folder: Path
+    asked: AskedPictures
+
+
+def _write_models(
+    order: _Order, reporter: Reporter
+) -> tuple[tuple[ExportedModel, ...], tuple[LeftOut, ...]]:
+    models: list[ExportedModel] = []
+    left_out: list[LeftOut] = []
+    for form in order.options.formats:
+        try:
+            models.append(_write_model(order, form, reporter))
+        except ResourceError as error:
+            if len(left_out) + 1 == len(order.options.formats):
+                raise
+            _remove(order.folder / MODEL_FILES[form])
+            left_out.append(LeftOut(form, str(error)))
+            reporter.report(Warned(f"{form} is left out: {error}"))
+    return tuple(models), tuple(left_out)
+
+
+def _write_model(order: _Order, form: str, reporter: Reporter) -> ExportedModel:
+    opened, quantize, folder = order.opened, order.options.quantize, order.folder
+    with _stage(reporter, f"writing {form}"):
+        write_model_file(opened, form, quantize, folder)
+    if form == "saved_model":
+        write_serving_example(folder, opened, order.asked.pixels[0])
+    path, body = folder / MODEL_FILES[form], _body_of(opened, form, quantize)
+    with _stage(reporter, f"checking {form}"):
+        parity = check_parity(
+            form, path, order.asked, opened.classifier, body=body, max_drop=order.max_drop
         )
+    return ExportedModel(form, body, order.max_drop, size_of(path), parity)
+
+
+def _write_beside(opened: OpenedRun, models: Sequence[ExportedModel], folder: Path) -> None:
+    """What any of them needs: labels, the artefact for `--run`, and export.json last."""
+    from dlcli.runs import files
+
+    artifact = opened.classifier.artifact
+    files.write_text(folder / LABELS, _label_lines(artifact.class_names))
+    artifact.copy_to(folder / files.MODEL)
+    write_description(folder, opened.name, models)
+    folder.chmod(0o755)
 
 
 def _read_max_drop(options: ExportOptions, opened: OpenedRun) -> float | None:
@@ -160,11 +174,11 @@ def _read_max_drop(options: ExportOptions, opened: OpenedRun) -> float | None:
     return read_share(options.max_drop or MAX_DROP, f"--max-drop {options.max_drop}")
 
 
-def _body_of(opened: OpenedRun, options: ExportOptions) -> str:
+def _body_of(opened: OpenedRun, form: str, quantize: str | None) -> str:
     """What the exported body counts in: LiteRT takes the run's own if it is not to be quantised,
     all others know float32."""
-    own = opened.classifier.artifact.model.body if options.format == "litert" else "float32"
-    return options.quantize or own
+    own = opened.classifier.artifact.model.body if form == "litert" else "float32"
+    return quantize or own
 
 
 def _label_lines(class_names: Sequence[str]) -> str:
@@ -185,11 +199,11 @@ def _put_in_place(building: Path, target: Path) -> None:
         building.rename(target)
 
 
-def _stage(reporter: Reporter, name: str, work: Callable[[], _T]) -> _T:
+@contextmanager
+def _stage(reporter: Reporter, name: str) -> Iterator[None]:
     reporter.report(StageStarted(name))
-    result = work()
+    yield
     reporter.report(StageEnded(name))
-    return result
 
 
 def _require_free(target: Path, force: bool) -> None:
@@ -202,80 +216,9 @@ def _require_free(target: Path, force: bool) -> None:
     raise UsageError("this is there already.", where=str(target), fix=fix)
 
 
-def _write(opened: OpenedRun, options: ExportOptions, building: Path) -> None:
-    from dlcli.artifact import BODY
-
-    artifact, head = opened.classifier.artifact, opened.classifier.head
-    if options.format == "litert" and options.quantize is None:
-        from dlcli.export.litert import append_head
-
-        content = append_head(artifact.file(BODY).read_bytes(), head)
-        (building / MODEL_FILES["litert"]).write_bytes(content)
-        return
-    with tempfile.TemporaryDirectory(prefix="dlcli-calibration-") as folder:
-        calibration = None
-        if options.quantize == "int8":
-            calibration = _save_calibration(opened, Path(folder))
-        _convert(
-            form=options.format,
-            artifact=str(artifact.folder.absolute()),
-            target=str(building.absolute()),
-            name=MODEL_FILES[options.format],
-            quantize=options.quantize,
-            calibration=calibration,
-        )
-
-
-def _save_calibration(opened: OpenedRun, folder: Path) -> str:
-    import numpy as np
-
-    file = folder / "pictures.npy"
-    np.save(file, calibration_pictures(opened))
-    return str(file)
-
-
-def _convert(**order: str | None) -> None:
-    """In a process of its own.
-
-    Raises:
-        DataError: if the artefact is damaged.
-        ResourceError: if weights are missing, or the converter fails.
-    """
-    from dlcli.models.bodies import read_error
-
-    fault = run_python("-m", "dlcli.export.convert", json.dumps(order))
-    if fault is not None:
-        raise read_error(fault) or ResourceError(
-            f"this network could not be written as {order['form']} ({fault}).",
-            fix="Another --format may take it.",
-        )
-
-
-def _check(
-    opened: OpenedRun, options: ExportOptions, building: Path, max_drop: float | None
-) -> Parity:
-    with asked_pictures(opened) as asked:
-        if options.format == "saved_model":
-            write_serving_example(building, opened, asked.pixels[0])
-        return check_parity(
-            options.format,
-            building / MODEL_FILES[options.format],
-            asked,
-            opened.classifier,
-            body=_body_of(opened, options),
-            max_drop=max_drop,
-        )
-
-
-def _names(folder: Path) -> list[str]:
-    """Every file below it, relative to it."""
-    every = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in every)
-
-
-def measure(folder: Path, form: str) -> tuple[tuple[str, ...], int]:
-    """Every file of an export, and the bytes of the exported model itself."""
-    model, names = folder / MODEL_FILES[form], _names(folder)
-    paths = (folder / name for name in names)
-    size = sum(path.stat().st_size for path in paths if path == model or model in path.parents)
-    return tuple(names), size
+def _remove(model: Path) -> None:
+    """What a converter that failed has left, a file or a folder."""
+    if model.is_dir():
+        shutil.rmtree(model)
+    else:
+        model.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,20 @@ class Parity:
     encoded: EncodedParity | None = None
 
 
+def worst_of(parities: Sequence[Parity]) -> Parity:
+    """The worst of each number, of models that were asked about the same pictures."""
+    exported = [parity.accuracy_of_export for parity in parities]
+    known = [accuracy for accuracy in exported if accuracy is not None]
+    return replace(
+        parities[0],
+        max_abs_difference=max(parity.max_abs_difference for parity in parities),
+        top_1_agreement=min(parity.top_1_agreement for parity in parities),
+        passed=all(parity.passed for parity in parities),
+        accuracy_of_export=min(known, default=None),
+        encoded=next((parity.encoded for parity in parities if parity.encoded), None),
+    )
+
+
 def check_parity(
     form: str,
     model: Path,
@@ -75,7 +89,7 @@ def check_parity(
     answers, of_encoded = _ask(form, model, asked, alike)
     expected = classifier.predict_pixels(asked.pixels)
     difference, agreement = _differences(answers, expected)
-    before, after = (_accuracy(found, asked.labels) for found in (expected, answers))
+    before, after = (accuracy_of(found, asked.labels) for found in (expected, answers))
     allowed, passed = f"{TOLERANCE:g}", difference <= TOLERANCE
     if body != classifier.artifact.model.body:
         allowed = f"{SMALL_DIFFERENCE:g}, or the same top class for {LEAST_AGREEMENT:.0%}"
@@ -116,7 +130,7 @@ def _ask(
     any."""
     import numpy as np
 
-    from dlcli.export import parity as script
+    from dlcli.export import runtimes
 
     with tempfile.TemporaryDirectory(prefix="dlcli-parity-") as name:
         folder = Path(name)
@@ -128,13 +142,21 @@ def _ask(
             arguments += [paths, of_encoded]
             names = [str(asked.files[place].absolute()) for place in alike]
             paths.write_text(json.dumps(names), encoding="ascii")
-        fault = run_python(str(script.__file__), form, str(model), *map(str, arguments))
+        script, *rest = (str(runtimes.__file__), "answers", form, model, *arguments)
+        fault = run_python(script, *map(str, rest))
         if fault is not None:
-            raise ResourceError(
-                f"the exported model could not be run to check it ({fault}).",
-                fix="Install its runtime again: pip install --force-reinstall dlcli-vision",
-            )
+            raise unrunnable(form, fault)
         return np.load(answers), np.load(of_encoded) if alike else None
+
+
+def unrunnable(form: str, fault: str) -> ResourceError:
+    """What to say of an exported model whose runtime failed with `fault`."""
+    package = "'dlcli-vision[onnx]'" if form == "onnx" else "dlcli-vision"
+    return ResourceError(
+        f"the exported model could not be run by its own runtime ({fault}).",
+        where=form,
+        fix=f"Install that again: pip install --force-reinstall {package}",
+    )
 
 
 def _differences(
@@ -145,7 +167,8 @@ def _differences(
     return float(abs(answers - expected).max()), float(same.mean())
 
 
-def _accuracy(answers: NDArray[np.float32], labels: Sequence[int]) -> float | None:
+def accuracy_of(answers: NDArray[np.float32], labels: Sequence[int]) -> float | None:
+    """The share of answers (N, K) whose top class is the label; None without labels."""
     if not labels:
         return None
     return float((answers.argmax(axis=1) == list(labels)).mean())

@@ -1,7 +1,7 @@
 """A whole classifier as an ONNX file: a SavedModel of pixels and probabilities, by tf2onnx.
 
 tf2onnx says what it cannot convert and writes a broken file all the same: its operations are looked
-at here, and every file is run before it leaves (see `parity`).
+at here, and every file is run before it leaves (see `runtimes`).
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from dlcli import __version__
 
 if TYPE_CHECKING:
+    from dlcli.commands.benchmark import BenchmarkResult
     from dlcli.commands.check import CheckResult
     from dlcli.commands.doctor import DoctorResult
     from dlcli.commands.evaluate import EvaluateResult
-    from dlcli.commands.export import ExportResult
+    from dlcli.commands.exported import ExportResult
     from dlcli.commands.init import InitResult
     from dlcli.commands.models import BackboneFacts
     from dlcli.commands.train import DryRunResult
@@ -118,7 +119,7 @@ def evaluate_document(result: EvaluateResult) -> dict[str, Any]:
 
 
 def export_document(result: ExportResult) -> dict[str, Any]:
-    """`export --json`"""
+    """`export --json`; of several models `parity` is the worst of each number."""
     return {
         **opening("export"),
         "run": result.run,
@@ -128,7 +129,24 @@ def export_document(result: ExportResult) -> dict[str, Any]:
         "files": list(result.files),
         "size_bytes": result.size_bytes,
         "parity": asdict(result.parity),
+        "models": [asdict(model) for model in result.models],
+        "left_out": [asdict(left) for left in result.left_out],
         "verified": result.verified,
+    }
+
+
+def benchmark_document(result: BenchmarkResult) -> dict[str, Any]:
+    """`benchmark --json`"""
+    models = []
+    for model in result.models:
+        facts = asdict(model)
+        pace = facts.pop("pace")
+        models.append({**facts, **pace})
+    return {
+        **opening("benchmark"),
+        "cpu": result.cpu,
+        "threads": result.threads,
+        "models": models,
     }
 
 

@@ -18,7 +18,7 @@ from dlcli.ui.report_lines import (
 
 if TYPE_CHECKING:
     from dlcli.commands.evaluate import EvaluateResult
-    from dlcli.commands.export import ExportResult
+    from dlcli.commands.exported import ExportedModel, ExportResult
     from dlcli.commands.models import BackboneFacts
     from dlcli.commands.parity import EncodedParity
     from dlcli.commands.train import DryRunResult
@@ -89,18 +89,36 @@ def export_lines(result: ExportResult) -> Iterator[str]:
         f" Checked on {parity.num_images} {parity.source} in a fresh process: probabilities within "
         f"{parity.max_abs_difference:.1e}, same top class for {parity.top_1_agreement:.1%}."
     )
-    if parity.accuracy_of_run is not None and parity.accuracy_of_export is not None:
+    if len(result.models) > 1:
+        yield from _model_rows(result.models)
+    elif parity.accuracy_of_run is not None and parity.accuracy_of_export is not None:
         yield (
             f" Right of these pictures: {parity.accuracy_of_run:.1%} by the run, "
             f"{parity.accuracy_of_export:.1%} by the export."
         )
     if parity.encoded is not None:
         yield from _encoded_lines(parity.encoded)
-    if result.body != result.run_body:
+    others = [model for model in result.models if model.body != result.run_body]
+    if others:
+        names = (
+            "this one" if len(result.models) == 1 else " and ".join(one.format for one in others)
+        )
         keeps = "--format litert keeps the run's." if result.run_body == "int8" else ""
         yield (
-            f" The run's body is {result.run_body}, this one {result.body}: the run's accuracy is "
-            f"not exactly its own. {keeps}".rstrip()
+            f" The run's body is {result.run_body}, {names} {others[0].body}: the run's accuracy "
+            f"is not exactly its own. {keeps}".rstrip()
+        )
+
+
+def _model_rows(models: Sequence[ExportedModel]) -> Iterator[str]:
+    yield f"   {'format':<11}  {'size':>8}  {'within':>7}  {'same top':>8}  {'right':>6}"
+    for model in models:
+        parity = model.parity
+        accuracy = parity.accuracy_of_export
+        yield (
+            f"   {model.format:<11}  {model.size_bytes / 1e6:>5.1f} MB  "
+            f"{parity.max_abs_difference:>7.1e}  {parity.top_1_agreement:>8.1%}  "
+            f"{'-' if accuracy is None else f'{accuracy:.1%}':>6}"
         )
 
 

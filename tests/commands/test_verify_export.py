@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dlcli.commands import verify_export
-from dlcli.commands.export import EXPORT_JSON, ExportOptions, ExportResult, run
+from dlcli.commands.export import ExportOptions, run
+from dlcli.commands.exported import EXPORT_JSON, ExportResult
 from dlcli.errors import DataError, GateError, UsageError
 from dlcli.events import NullReporter
 
@@ -108,7 +109,7 @@ def test_a_model_that_answers_otherwise_is_refused_though_its_sum_is_right(expor
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"run": 1}', '{"run": "r", "format": "litert", "body": "float32"}']
+    "text", ["", "[]", "{}", '{"run": 1}', '{"run": "r", "models": [{"format": "litert"}]}']
 )
 def test_a_damaged_description_is_refused(text: str, export: Path) -> None:
     (export / EXPORT_JSON).write_text(text)
@@ -118,11 +119,12 @@ def test_a_damaged_description_is_refused(text: str, export: Path) -> None:
 
 def test_a_format_of_a_later_version_is_refused(export: Path) -> None:
     document = json.loads((export / EXPORT_JSON).read_text())
-    (export / EXPORT_JSON).write_text(json.dumps({**document, "format": "hologram"}))
+    document["models"][0]["format"] = "hologram"
+    (export / EXPORT_JSON).write_text(json.dumps(document))
     with pytest.raises(DataError, match="knows no format 'hologram'"):
         verify(export)
 
 
 def test_what_is_no_export_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no export\.json in it"):
+    with pytest.raises(UsageError, match=r"there is no export\.json in it\. Make one with: dlcli"):
         verify(tmp_path)

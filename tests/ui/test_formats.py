@@ -11,9 +11,10 @@ import pytest
 
 from dlcli import __version__
 from dlcli.artifact import ModelFacts
+from dlcli.commands.benchmark import BenchmarkResult, Pace, TimedModel
 from dlcli.commands.evaluate import EvaluateResult
 from dlcli.commands.explain import ExplainedImage
-from dlcli.commands.export import ExportResult
+from dlcli.commands.exported import ExportedModel, ExportResult, LeftOut
 from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.init import InitResult
 from dlcli.commands.models import BackboneFacts
@@ -233,7 +234,9 @@ def test_the_keys_of_gates_comparison_and_agreement_are_frozen(report: Report) -
 
 def test_the_keys_of_export_are_frozen() -> None:
     parity = Parity(16, "pictures of noise", 1e-7, 1.0, True)
-    result = ExportResult("r", "keras", Path("out"), ("labels.txt", "model.keras"), 1000, parity)
+    model = ExportedModel("keras", "float32", None, 1000, parity)
+    left_out = (LeftOut("onnx", "ONNX has no Erfc."),)
+    result = ExportResult("r", Path("out"), ("labels.txt", "model.keras"), (model,), left_out)
     document = read(formats.export_document(result))
     assert set(document) == OPENING | {
         "run",
@@ -244,8 +247,16 @@ def test_the_keys_of_export_are_frozen() -> None:
         "size_bytes",
         "folder",
         "verified",
+        "models",
+        "left_out",
     }
     assert document["command"] == "export"
+    assert (document["format"], document["body"], document["size_bytes"]) == (
+        "keras",
+        "float32",
+        1000,
+    )
+    assert document["left_out"] == [{"format": "onnx", "reason": "ONNX has no Erfc."}]
     assert document["files"] == ["labels.txt", "model.keras"]
     found = document["parity"]
     assert isinstance(found, dict)
@@ -259,6 +270,31 @@ def test_the_keys_of_export_are_frozen() -> None:
         "accuracy_of_export",
         "encoded",
     }
+
+
+def test_the_keys_of_benchmark_are_frozen() -> None:
+    pace = Pace(0.006, 0.007, 200.0)
+    facts = ("runs/a", "runs/a", "litert", "int8", 4_000_000, 46, "pictures of val and test", 0.9)
+    document = read(
+        formats.benchmark_document(BenchmarkResult("a CPU", 2, (TimedModel(*facts, pace),)))
+    )
+    assert set(document) == OPENING | {"cpu", "threads", "models"}
+    assert document["command"] == "benchmark"
+    assert document["models"] == [
+        {
+            "target": "runs/a",
+            "run": "runs/a",
+            "format": "litert",
+            "body": "int8",
+            "size_bytes": 4_000_000,
+            "num_images": 46,
+            "source": "pictures of val and test",
+            "accuracy": 0.9,
+            "median_seconds": 0.006,
+            "p95_seconds": 0.007,
+            "images_per_second": 200.0,
+        }
+    ]
 
 
 def test_the_keys_of_init_are_frozen() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dlcli.artifact import ModelFacts
 from dlcli.commands.evaluate import EvaluateResult
-from dlcli.commands.export import ExportResult
+from dlcli.commands.exported import ExportedModel, ExportResult
 from dlcli.commands.head_plan import HeadPlan
 from dlcli.commands.models import BackboneFacts
 from dlcli.commands.parity import EncodedParity, Parity
@@ -84,11 +84,17 @@ def test_an_evaluation_ends_with_its_gates() -> None:
     assert recall.split()[:5] == ["recall:dog", "0.800", ">=", "0.900", "NOT"]
 
 
+def exported(
+    *models: ExportedModel, run_body: str = "float32", verified: bool = False
+) -> ExportResult:
+    return ExportResult("r", Path("out"), ("m",), models, (), run_body, verified)
+
+
 def test_an_export_says_where_it_lies_and_how_well_it_agrees() -> None:
     parity = Parity(113, "pictures of val and test", 3.2e-7, 1.0, True)
-    result = ExportResult("runs/a-1", "litert", Path("a-litert"), ("m",), 13_600_000, parity)
+    result = exported(ExportedModel("litert", "float32", None, 13_600_000, parity))
     assert list(export_lines(result)) == [
-        " a-litert · litert · 13.6 MB",
+        " out · litert · 13.6 MB",
         " Checked on 113 pictures of val and test in a fresh process: probabilities within "
         "3.2e-07, same top class for 100.0%.",
     ]
@@ -97,21 +103,41 @@ def test_an_export_says_where_it_lies_and_how_well_it_agrees() -> None:
 def test_an_export_says_how_files_are_answered_and_how_many_are_right() -> None:
     encoded = EncodedParity(110, 3, 2e-7, 0.99)
     parity = Parity(113, "pictures of val and test", 3.2e-7, 1.0, True, 0.95, 0.94, encoded)
-    place = (Path("out"), ("m",), 1_000_000)
-    result = ExportResult("r", "saved_model", *place, parity, verified=True)
-    first, _, right, files, left_out = export_lines(result)
+    model = ExportedModel("saved_model", "float32", None, 1_000_000, parity)
+    first, _, right, files, left_out = export_lines(exported(model, verified=True))
     assert first == " out · saved_model · 1.0 MB · every file as it was written"
     assert right == " Right of these pictures: 95.0% by the run, 94.0% by the export."
     assert files.startswith(" Sent as files (serve_bytes), 110: within 2.0e-07, same top class for")
     assert left_out.startswith(" Not compared: 3 that TensorFlow cannot read as dlcli does")
 
 
+def test_several_models_have_a_row_each_below_the_worst_of_their_numbers() -> None:
+    near = Parity(113, "pictures of val and test", 3.2e-7, 1.0, True, 0.95, 0.95)
+    far = replace(near, max_abs_difference=2e-5, top_1_agreement=0.99, accuracy_of_export=0.94)
+    blind = replace(near, accuracy_of_run=None, accuracy_of_export=None)
+    models = [
+        ExportedModel(form, "float32", None, 13_600_000, parity)
+        for form, parity in (("litert", near), ("onnx", far), ("keras", blind))
+    ]
+    lines = list(export_lines(exported(*models)))
+    assert lines[0] == " out · all · 40.8 MB"
+    assert lines[1].endswith("within 2.0e-05, same top class for 99.0%.")
+    assert [line.split() for line in lines[3:]] == [
+        ["litert", "13.6", "MB", "3.2e-07", "100.0%", "95.0%"],
+        ["onnx", "13.6", "MB", "2.0e-05", "99.0%", "94.0%"],
+        ["keras", "13.6", "MB", "3.2e-07", "100.0%", "-"],
+    ]
+
+
 def test_an_export_of_another_body_than_the_run_s_says_so() -> None:
     parity = Parity(113, "pictures of val and test", 0.16, 0.99, True)
-    files = (Path("a-keras"), ("m",), 14_000_000, parity)
-    *_, number, told = export_lines(ExportResult("r", "keras", *files, "float32", "int8"))
+    model = ExportedModel("keras", "float32", None, 14_000_000, parity)
+    *_, number, told = export_lines(exported(model, run_body="int8"))
     assert "within 1.6e-01, same top class for 99.0%" in number
     assert told.startswith(" The run's body is int8, this one float32: the run's accuracy is not")
+    own = replace(model, format="litert", body="int8")
+    *_, told = export_lines(exported(own, model, run_body="int8"))
+    assert told.startswith(" The run's body is int8, keras float32: the run's accuracy is not")
 
 
 def test_a_run_that_lies_elsewhere_is_named_in_what_to_type() -> None:

@@ -16,7 +16,7 @@ from dlcli.models.registry import BACKBONES
 from dlcli.runtime.litert import LiteRtBody
 from tests.conftest import ROOT
 
-SCRIPT = ROOT / "dlcli" / "export" / "parity.py"
+SCRIPT = ROOT / "dlcli" / "export" / "runtimes.py"
 BUILD = """
 import sys
 import numpy as np
@@ -42,7 +42,7 @@ np.save(folder / "expected.npy", model.predict_on_batch(asked))
 def ask(form: str, model: Path, pixels: NDArray[np.uint8], folder: Path) -> NDArray[np.float32]:
     """The answers of the script."""
     np.save(folder / "asked.npy", pixels)
-    command = [sys.executable, str(SCRIPT), form, str(model)]
+    command = [sys.executable, str(SCRIPT), "answers", form, str(model)]
     done = subprocess.run(
         [*command, str(folder / "asked.npy"), str(folder / "answers.npy")],
         cwd=folder,
@@ -81,7 +81,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_script_with_a_reason(tmp_path: P
     np.save(tmp_path / "asked.npy", make_pixels(1, 8, 8, 3))
     arguments = [tmp_path / "model.tflite", tmp_path / "asked.npy", tmp_path / "answers.npy"]
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "litert", *map(str, arguments)],
+        [sys.executable, str(SCRIPT), "answers", "litert", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
