@@ -95,7 +95,8 @@ def limited_tensorflow(threads: int) -> Any:
     """TensorFlow, held to `threads`, 0 for as many as it likes."""
     import tensorflow
 
-    tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    if threads:
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
     return tensorflow
 
 

@@ -26,6 +26,7 @@ NAMES = (
     "predict",
     "unknown",
     "sets",
+    "exports",
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Command, needs_shared, write_classes
+from tests.e2e.conftest import Exported
 from tests.ui.test_formats import REPORT_KEYS
 
 CAT = ROOT / "sample_data" / "cat.jpg"
@@ -182,11 +183,8 @@ def test_a_folder_without_a_test_part_says_so(tmp_path: Path, dlcli: Command) ->
 
 
 @pytest.mark.slow
-def test_an_export_proves_itself(trained_run: Path, tmp_path: Path, dlcli: Command) -> None:
-    target = tmp_path / "export"
-    done = dlcli("export", "--run", trained_run, "--format", "all", "-o", target, "--json")
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+def test_an_export_proves_itself(trained_run: Path, exported: Exported, dlcli: Command) -> None:
+    target, document = exported.folder, exported.document
     forms = [model["format"] for model in document["models"]]
     assert forms == ["saved_model", "litert", "onnx", "keras"]
     for model in document["models"]:
