@@ -34,8 +34,16 @@ class NetworkPlan(Plan):
 
         return replace(backend.device(), precision=self.spec.train.precision)
 
-    def prepare(self, reporter: Reporter) -> None:
-        """Nothing: the network is built already."""
+    def prepare(self, reporter: Reporter) -> None:  # noqa: ARG002
+        """Sees that what is to be trained can be kept.
+
+        Raises:
+            ResourceError: if LiteRT lacks an operation of a network of layers.
+        """
+        if self.spec.model.layers is not None:
+            from dlcli.models.convert_network import require_convertible
+
+            require_convertible(self.network.body)
 
     def train(
         self, dataset: Dataset, folder: Path, keeper: Keeper, reporter: Reporter

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,16 @@ from numpy.typing import NDArray
 
 from dlcli import backend
 from dlcli.artifact import KERAS_BODY
-from dlcli.errors import DataError
+from dlcli.errors import DataError, ResourceError
 from dlcli.models.bodies import BODY, FACTS, errors_as_lines
+from dlcli.processor import silenced_stderr
 
 TOLERANCE = 1e-4
 LEAST_AGREEMENT = 0.8
 """EfficientNet-Lite0 has 0.98-0.99 on photos and drawings, 0.95 on small grey pictures, 0.88 on
 photos at an eighth of their light, and -0.05 calibrated on black, where nothing can be learned."""
 
+_LACKING = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 _NUM_CHECKED, _NUM_CALIBRATION_CHECKED = 4, 16
 
 
@@ -77,6 +80,9 @@ def to_litert(
 
     The weights go in as constants, by a stateless call: a traced model would bring its variables,
     and freezing those takes four times as long.
+
+    Raises:
+        ResourceError: if it has operations that LiteRT lacks; they are named.
     """
     tensorflow = backend.tensorflow()
     trainable = [tensorflow.constant(variable.numpy()) for variable in model.trainable_variables]
@@ -101,7 +107,18 @@ def to_litert(
     if is_float16:
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tensorflow.float16]
-    converted: bytes = converter.convert()
+    try:
+        with silenced_stderr():  # it talks at length of what it cannot do
+            converted: bytes = converter.convert()
+    except Exception as error:
+        lacking = sorted(set(_LACKING.findall(str(error))))
+        if not lacking:
+            raise
+        raise ResourceError(
+            f"LiteRT has no operation for what this network computes: {', '.join(lacking)}.",
+            where="model.layers",
+            fix="Take another layer, or other arguments of it, for that.",
+        ) from error
     return converted
 
 

@@ -5,6 +5,7 @@ python -m dlcli.models.convert_network body.keras body.tflite
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,26 @@ from pathlib import Path
 from dlcli import backend
 from dlcli.backend import Model
 from dlcli.errors import ResourceError
+from dlcli.models.bodies import errors_as_lines, read_error
 from dlcli.processor import run_python, silenced_stderr
+
+_PLAIN = re.compile(
+    r"InputLayer|Rescaling|Normalization|BatchNormalization|LayerNormalization|Flatten|Reshape|"
+    r"(Depthwise|Separable)?Conv2D|Dense|(Global)?(Max|Average)Pooling2D|ZeroPadding2D|ReLU|"
+    r"LeakyReLU|Activation|Softmax|(Spatial)?Dropout(2D)?|Add|Concatenate"
+)
+"""Layers that have always been converted: a network of these alone is not tried beforehand."""
+
+
+def require_convertible(body: Model) -> None:
+    """Converts a body that has yet to be trained, if it has any unusual layer: better now than when
+    the training is over.
+
+    Raises:
+        ResourceError: if LiteRT lacks an operation of it.
+    """
+    if not all(_PLAIN.fullmatch(type(layer).__name__) for layer in body.layers):
+        converted(body)
 
 
 def converted(body: Model) -> bytes:
@@ -31,7 +51,7 @@ def converted(body: Model) -> bytes:
             body.save(source)
         fault = run_python("-m", "dlcli.models.convert_network", str(source), str(target))
         if fault is not None:
-            raise ResourceError(
+            raise read_error(fault) or ResourceError(
                 f"the network could not be converted by TensorFlow ({fault}).",
                 fix="Check that it works: python -c 'import tensorflow'",
             )
@@ -45,7 +65,8 @@ def main(source: str, target: str) -> None:
     from dlcli.models.convert_body import to_litert
 
     body = keras.saving.load_model(source, compile=False, safe_mode=True)
-    Path(target).write_bytes(to_litert(body))
+    with errors_as_lines():
+        Path(target).write_bytes(to_litert(body))
 
 
 if __name__ == "__main__":
