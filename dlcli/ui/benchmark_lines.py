@@ -23,7 +23,8 @@ def benchmark_lines(result: BenchmarkResult) -> Iterator[str]:
         )
         rows = list(models)
         yield from map(_row, rows)
-        yield f"   right: of {rows[0].num_images} {rows[0].source}"
+        word = "timed on" if rows[0].accuracy is None else "right: of"
+        yield f"   {word} {rows[0].num_images} {rows[0].source}"
         yield ""
     threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
     yield from wrapped(f"On {threads} of {result.cpu}; pictures were read beforehand.")

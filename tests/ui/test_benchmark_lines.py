@@ -32,5 +32,12 @@ def test_each_target_has_a_table_and_each_model_a_row() -> None:
         ["onnx", "int8", "6.1", "ms", "6.3", "ms", "216", "4.0", "MB", "-"],
     ]
     assert [line for line in lines if line in (" runs/a", " small")] == [" runs/a", " small"]
+    assert "   right: of 46 pictures of val and test" in lines
+    only_noise = list(benchmark_lines(BenchmarkResult("AMD EPYC", 1, (noise,))))
+    assert only_noise[-3:] == [
+        "   timed on 16 pictures of noise",
+        "",
+        " On 1 thread of AMD EPYC; pictures were read beforehand.",
+    ]
     assert lines[-1] == " On 2 threads of AMD EPYC; pictures were read beforehand."
     assert max(map(len, lines)) <= 80
