@@ -65,7 +65,7 @@ def prepare(
         import keras
     if device == GPU and not gpus:
         raise _no_gpu(backend, examine(backend).fault)
-    found = replace(_device(gpus), backend=backend, deterministic=deterministic)
+    found = replace(_device(gpus, backend), backend=backend, deterministic=deterministic)
     _set_up(framework, found)
     _seed(framework, backend, seed)
     _prepared.update({"choice": choice, "keras": keras, "device": found, backend: framework})
@@ -102,8 +102,11 @@ def device() -> Device:
 def jit_compile() -> str | bool:
     """What `compile` is to be told. XLA is for GPUs: on a CPU TensorFlow is ten times slower with
     it. JAX knows nothing else, and is slower still where it compiles each operation by itself.
-    Keras turns `auto` off for layers that XLA cannot compile, and where ops are deterministic."""
+    Keras turns `auto` off for layers that XLA cannot compile, and where ops are deterministic. What
+    TensorFlow spreads over many devices XLA cannot compile."""
     running = device()
+    if running.backend == "tensorflow" and running.count > 1:
+        return False
     return "auto" if running.kind == GPU or running.backend == "jax" else False
 
 
@@ -150,10 +153,11 @@ def is_indeterministic(error: BaseException) -> bool:
     return "determinis" in str(error) and device().deterministic
 
 
-def _device(gpus: Sequence[Gpu]) -> Device:
+def _device(gpus: Sequence[Gpu], backend: str) -> Device:
     if not gpus:
         return cpu()
-    return Device(GPU, processor.num_threads(), gpus[0].name, gpus[0].capability)
+    count = 1 if backend == "torch" else len(gpus)
+    return Device(GPU, processor.num_threads(), gpus[0].name, gpus[0].capability, count=count)
 
 
 def _require_installed(backend: str) -> None:

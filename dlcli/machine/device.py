@@ -21,8 +21,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Device:
-    """`kind` is cpu or gpu, `name` and `capability` are those of a GPU. `backend` and `precision`
-    are None where no framework trains."""
+    """`kind` is cpu or gpu, `name` and `capability` are those of a GPU, of which a training uses
+    `count`. `backend` and `precision` are None where no framework trains."""
 
     kind: str
     threads: int
@@ -31,13 +31,15 @@ class Device:
     backend: str | None = None
     precision: str | None = None
     deterministic: bool = False
+    count: int = 1
 
     def describe(self) -> str:
-        """In a few words, e.g. `CPU, 2 threads` or `GPU, NVIDIA L4, mixed_bfloat16, jax`."""
+        """In a few words, e.g. `CPU, 2 threads` or `2 GPUs, NVIDIA L4, mixed_bfloat16, jax`."""
         if self.kind == CPU:
             parts = ["CPU", f"{self.threads} thread{'s' if self.threads > 1 else ''}"]
         else:
-            parts = ["GPU", *([self.name] if self.name else [])]
+            kind = "GPU" if self.count == 1 else f"{self.count} GPUs"
+            parts = [kind, *([self.name] if self.name else [])]
         if self.precision not in (None, "float32"):
             parts.append(str(self.precision))
         if self.backend not in (None, "tensorflow"):
@@ -49,6 +51,8 @@ class Device:
         found = asdict(self)
         if self.capability:
             found["capability"] = ".".join(map(str, self.capability))
+        if self.count == 1:
+            del found["count"]
         return {key: value for key, value in found.items() if value is not None}
 
 

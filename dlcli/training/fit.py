@@ -14,7 +14,7 @@ from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.layers import first_line
 from dlcli.models.precision import scale_loss
 from dlcli.spec.schema import TrainSpec
-from dlcli.training.batches import Batch, BatchSource
+from dlcli.training.batches import BatchSource
 from dlcli.training.best_weights import KeepBest, MeasureAverages
 from dlcli.training.callbacks import (
     EndInTime,
@@ -25,23 +25,18 @@ from dlcli.training.callbacks import (
 )
 from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
+from dlcli.training.distribute import num_devices
+from dlcli.training.feed import Accuracy, Feed
 from dlcli.training.interrupts import deferred_interrupt
 from dlcli.training.keeper import Keeper
 from dlcli.training.layer_rates import variable_shares
 from dlcli.training.losses import make_loss
-from dlcli.training.mixing import mixed
 from dlcli.training.optimizer import make_optimizer
 from dlcli.training.pace import Limits, Pace, measure_pace, shortened
 from dlcli.training.range_test import losses_of, rate_from, rising_rate
 from dlcli.training.resuming import FitState, Place, SaveProgress, assign_trainable, restore
 from dlcli.training.stages import Stage
 from dlcli.training.trained import HistoryRow
-
-_MOST_VAL_BYTES = 2**28
-"""A val part of up to this size is kept in memory, which spares a small network 6 % of its time."""
-
-_Weighted = tuple[Any, ...]
-"""A batch as Keras takes it: with weights (B,) where classes have some."""
 
 
 def fit_model(  # noqa: PLR0917
@@ -167,16 +162,23 @@ class _Fit:
         """At most so many."""
         return self.stage.epochs or 1
 
+    @property
+    def feed(self) -> Feed:
+        """What it takes, batch by batch."""
+        return Feed(self.train, self.val, self.spec, self.class_weights)
+
     def compile(self, rate: Any = None) -> Any:
         """Compiles the model, with a `rate` in place of the schedule; returns the metric that
         counts its accuracy."""
-        accuracy = keras.metrics.CategoricalAccuracy("accuracy")
+        accuracy = Accuracy("accuracy")
+        # Only where pictures fill up batches is it to know of weights.
+        counted = "weighted_metrics" if num_devices() > 1 else "metrics"
         num_steps = self.train.num_batches * self.epochs
         optimizer = make_optimizer(self.spec, self.stage, num_steps, self.shares, rate=rate)
         self.model.compile(
             optimizer=scale_loss(optimizer, self.spec.precision),
             loss=make_loss(self.spec),
-            metrics=[accuracy],
+            **{counted: [accuracy]},
             jit_compile=backend.jit_compile(),
         )
         return accuracy
@@ -184,12 +186,12 @@ class _Fit:
     def pace(self) -> Pace:
         """How fast it is here and now."""
         self.compile()
-        return measure_pace(self.model, lambda: self._steps(Place()))
+        return measure_pace(self.model, lambda: self.feed.steps(0, 0))
 
     def find_rate(self) -> float:
         """The learning rate that a range test speaks for."""
         self.compile(rising_rate())
-        losses = losses_of(self.model, lambda: self._steps(Place()))
+        losses = losses_of(self.model, lambda: self.feed.steps(0, 0))
         return rate_from(losses, self.stage.learning_rate or 0.0)
 
     def within(self, limits: Limits) -> _Fit:
@@ -203,7 +205,7 @@ class _Fit:
         end = self.end or self.epochs
         if place.epoch >= end:
             return
-        validation = self._validation()
+        validation = self.feed.validation()
         if place.step:
             own = self._finish_epoch(callbacks, place, validation)
             if self.model.stop_training:
@@ -228,7 +230,7 @@ class _Fit:
         seeding = SeedSteps(self.spec.seed, place.epoch, place.step)
         own = [] if backend.keeps_random_state_in_variables() else [seeding]
         self.model.fit(
-            self._steps(place),
+            self.feed.steps(place.epoch, place.step),
             steps_per_epoch=self.train.num_batches - place.step,
             initial_epoch=place.epoch,
             epochs=end,
@@ -237,24 +239,6 @@ class _Fit:
             verbose=0,
             **validation,
         )
-
-    def _steps(self, place: Place) -> Iterator[_Weighted]:
-        """Batch after batch without end, mixed and weighted."""
-        train, spec = self.train, self.spec
-        batches = train.shuffled(spec.seed, place.epoch, place.step)
-        first = place.epoch * train.num_batches + place.step
-        for batch in mixed(batches, spec, train.num_batches, first):
-            yield _weighted(batch, self.class_weights)
-
-    def _validation(self) -> dict[str, Any]:
-        if self.val is None:
-            return {}
-        if self.val.num_bytes > _MOST_VAL_BYTES:
-            return {"validation_data": _InTurn(self.val, self.class_weights)}
-        return {
-            "validation_data": _weighted(self.val.at_once(), self.class_weights),
-            "validation_batch_size": self.val.batch_size,
-        }
 
 
 def _run(
@@ -322,35 +306,22 @@ def _at_found_rate(
     return replace(fit, stage=replace(fit.stage, learning_rate=rate))
 
 
-def _weighted(batch: Batch, class_weights: Weights | None) -> _Weighted:
-    """A picture weighs what its class does, and a mixed one what its mixture does."""
-    x, labels = batch
-    return batch if class_weights is None else (x, labels, labels @ class_weights)
-
-
-class _InTurn(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch in the order of the index. A generator would not do: Keras reads ahead of the
-    validation steps, and the next validation begins where that ended."""
-
-    def __init__(self, batches: BatchSource, class_weights: Weights | None) -> None:
-        super().__init__()
-        self._batches, self._class_weights = batches, class_weights
-
-    def __len__(self) -> int:
-        return self._batches.num_batches
-
-    def __getitem__(self, number: int) -> _Weighted:
-        return _weighted(self._batches.in_turn(number), self._class_weights)
-
-
 def _with_augmentation(model: Model, augmentation: Sequence[Any], train: BatchSource) -> Model:
     """The network that is trained: takes batches in their own dtype."""
     dtype = str(train.in_turn(0)[0].dtype)
     inputs = keras.Input(model.input_shape[1:], dtype=dtype, name="batch")
     x = keras.ops.cast(inputs, "float32")
     for layer in augmentation:
-        x = layer(x)
+        x = (_twin(layer) if num_devices() > 1 else layer)(x)
     if x.shape[1:] != model.input_shape[1:]:  # random_crop leaves a smaller picture
         height, width, _ = model.input_shape[1:]
         x = keras.layers.Resizing(height, width, name="as_before")(x)
     return keras.Model(inputs, model(x), name="training")
+
+
+def _twin(layer: Any) -> Any:
+    """A layer whose random state belongs to the devices that the fit runs on."""
+    twin = type(layer).from_config(layer.get_config())
+    for own, variable in zip(twin.variables, layer.variables, strict=True):
+        own.assign(variable.numpy())
+    return twin

@@ -23,7 +23,6 @@ from dlcli.metrics.calibration import fit_temperature
 from dlcli.metrics.classification import mean_log_loss
 from dlcli.models.blocks import entry_of_last, freeze_normalization
 from dlcli.models.network import BuiltNetwork
-from dlcli.models.precision import in_precision
 from dlcli.runtime.head import Head, softmax
 from dlcli.spec.schema import Spec
 from dlcli.spec.shapes import PROBABILITIES
@@ -32,6 +31,7 @@ from dlcli.training.augment import augmentation_layers
 from dlcli.training.batches import Batches, BatchSource
 from dlcli.training.checkpoint import Checkpoint, grouped
 from dlcli.training.class_weights import class_weights_of
+from dlcli.training.distribute import to_train
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_model
 from dlcli.training.keeper import Keeper
@@ -216,7 +216,7 @@ def _fit(
         keeper.facts = {"earlier": earlier, "batch_size": batch_size, "views": stage.views}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
         train, val = (source_of(material, part, stage, batch_size, split) for split in (TRAIN, VAL))
-        with in_precision(part.trained, train_spec.precision) as model:
+        with to_train(part.trained, train_spec.precision) as model:
             return fit_model(
                 model,
                 layers,

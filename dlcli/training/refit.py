@@ -11,11 +11,11 @@ from pathlib import Path
 from dlcli.data.split import TRAIN
 from dlcli.models.blocks import freeze_normalization
 from dlcli.models.network import BuiltNetwork
-from dlcli.models.precision import in_precision
 from dlcli.runtime.head import Head
 from dlcli.training.augment import augmentation_layers
 from dlcli.training.checkpoint import Checkpoint, grouped
 from dlcli.training.class_weights import class_weights_of
+from dlcli.training.distribute import to_train
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_again
 from dlcli.training.layer_rates import block_shares
@@ -93,7 +93,7 @@ def _through(
         keeper.facts = {"number": number, "batch_size": batch_size}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
         train = source_of(material, part, stage, batch_size, TRAIN)
-        with in_precision(part.trained, spec.train.precision) as model:
+        with to_train(part.trained, spec.train.precision) as model:
             return fit_again(
                 model,
                 layers,

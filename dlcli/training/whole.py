@@ -8,11 +8,11 @@ from dlcli.data.dataset import Dataset
 from dlcli.data.split import TRAIN, VAL
 from dlcli.events import Reporter
 from dlcli.models.network import BuiltNetwork
-from dlcli.models.precision import in_precision
 from dlcli.spec.schema import Spec
 from dlcli.training.augment import augmentation_layers
 from dlcli.training.batches import Batches
 from dlcli.training.class_weights import class_weights_of
+from dlcli.training.distribute import to_train
 from dlcli.training.finish import finish_network
 from dlcli.training.fit import fit_again, fit_model
 from dlcli.training.keeper import Keeper
@@ -52,7 +52,7 @@ def train_network(
             keeper.facts = {"batch_size": batch_size}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
         train, val = (Batches(dataset, split, batch_size) for split in (TRAIN, VAL))
-        with in_precision(network.model, spec.train.precision) as model:
+        with to_train(network.model, spec.train.precision) as model:
             return fit_model(
                 model,
                 layers,
@@ -96,7 +96,7 @@ def train_network_again(  # noqa: PLR0917
     def fit(batch_size: int) -> bool:
         keeper.facts = {"batch_size": batch_size}
         is_same = saved is not None and saved.facts["batch_size"] == batch_size
-        with in_precision(network.model, spec.train.precision) as model:
+        with to_train(network.model, spec.train.precision) as model:
             return fit_again(
                 model,
                 layers,

@@ -24,10 +24,15 @@ def gpu(*capability: int) -> Device:
             Device(GPU, 2, "NVIDIA L4", (8, 9), "jax", "mixed_bfloat16"),
             "GPU, NVIDIA L4, mixed_bfloat16, jax",
         ),
+        (Device(GPU, 2, "NVIDIA L4", count=4), "4 GPUs, NVIDIA L4"),
     ],
 )
 def test_a_device_in_words(device: Device, words: str) -> None:
     assert device.describe() == words
+
+
+def test_a_device_for_a_file_holds_how_many_there_are() -> None:
+    assert Device(GPU, 2, "NVIDIA L4", count=4).to_json()["count"] == 4
 
 
 def test_a_device_for_a_file_holds_only_what_it_has() -> None:

@@ -128,7 +128,7 @@ def test_val_is_measured_with_the_weights_that_are_trained_with(
 
 def test_the_weight_of_a_mixed_picture_is_that_of_its_mixture() -> None:
     backend.prepare()
-    from dlcli.training.fit import _weighted
+    from dlcli.training.feed import _weighted
 
     labels = np.array([[0.25, 0.75], [1, 0]], np.float32)
     *_, weights = _weighted((np.zeros((2, 1)), labels), np.array([1, 5], np.float32))

@@ -196,9 +196,9 @@ def test_a_val_part_too_large_for_memory_gives_the_same_numbers(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from dlcli.training import fit
+    from dlcli.training import feed
 
-    monkeypatch.setattr(fit, "_MOST_VAL_BYTES", 0)
+    monkeypatch.setattr(feed, "_MOST_VAL_BYTES", 0)
     streamed, _, _, _ = train(dataset, tmp_path, WITH_HEAD)
     for row, other in zip(streamed.history, trained[0].history, strict=True):
         assert row.loss == other.loss

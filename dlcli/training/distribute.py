@@ -1,0 +1,81 @@
+"""One step on many devices at once: each has the whole network and an equal part of the batch.
+
+TensorFlow spreads a step with `tf.distribute.MirroredStrategy`, JAX with
+`keras.distribution.DataParallel`; torch trains on one device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from dlcli import backend
+from dlcli.backend import Model, keras
+from dlcli.models.precision import in_precision
+from dlcli.training.batches import Batch
+
+
+@cache
+def num_devices() -> int:
+    """All that a step is spread over, those of other processes included."""
+    return len(_names())
+
+
+@contextlib.contextmanager
+def to_train(model: Model, precision: str) -> Iterator[Model]:
+    """What to train in place of `model`, which has its weights when the block ends: on all devices
+    that there are, in this precision. What is built inside belongs to all of them, too."""
+    spread = _scope if num_devices() > 1 else None
+    with in_precision(model, precision, spread) as trained:
+        yield trained
+
+
+def filled(batch: Batch, multiple: int) -> Batch:
+    """The batch with its first pictures once more at its end, until it is dealt evenly to
+    `multiple` devices: fewer of them than there are devices."""
+    x, labels = batch
+    num_lacking = -len(x) % multiple
+    if not num_lacking:
+        return batch
+    rows = np.arange(len(x) + num_lacking) % len(x)
+    return x[rows], labels[rows]
+
+
+def restartable(batches: Callable[[], Iterator[tuple[Any, ...]]]) -> Any:
+    """What `fit` takes batches from. A MirroredStrategy looks at the first ones before it begins,
+    which a generator would have lost by then."""
+    if num_devices() == 1 or backend.device().backend != "tensorflow":
+        return batches()
+    tensorflow = backend.tensorflow()
+    signature = tuple(
+        tensorflow.TensorSpec((None, *array.shape[1:]), array.dtype) for array in next(batches())
+    )
+    return tensorflow.data.Dataset.from_generator(batches, output_signature=signature)
+
+
+def _names() -> list[str]:
+    """The devices of the kind that is trained on."""
+    running = backend.device()
+    if running.backend == "torch":
+        return [running.kind]
+    if running.backend == "jax":
+        return list(keras.distribution.list_devices(running.kind))
+    config = backend.tensorflow().config
+    return [device.name for device in config.list_logical_devices(running.kind.upper())]
+
+
+@cache
+def _strategy() -> Any:
+    if backend.device().backend == "jax":
+        return keras.distribution.DataParallel(devices=_names(), auto_shard_dataset=False)
+    return backend.tensorflow().distribute.MirroredStrategy(_names())
+
+
+@contextlib.contextmanager
+def _scope() -> Iterator[None]:
+    with _strategy().scope():
+        yield

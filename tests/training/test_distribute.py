@@ -1,0 +1,105 @@
+"""Many devices come to what one device comes to. They are parts of one processor here, in processes
+of their own: which devices there are is settled when a framework starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlcli import backend
+
+RANDOM = ("augment=[random_flip: horizontal]", "train.mix={mixup: 0.2}")
+WEIGHTED = ("train.class_weights=balanced", "train.ema=0.8")
+NUM_EPOCHS, NUM_WEIGHTS = 4, 7
+
+
+def fit_on(num_devices: int, name: str, folder: Path, *settings: str) -> dict[str, Any]:
+    """What `spread_fit` writes."""
+    if find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    file = folder / f"{name}-{num_devices}.npz"
+    command = [sys.executable, "-m", "tests.training.spread_fit", name, str(num_devices)]
+    done = subprocess.run(
+        [*command, str(file), *settings], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(file) as found:
+        return dict(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("tensorflow", ()), ("tensorflow", WEIGHTED), ("jax", WEIGHTED), ("jax", RANDOM)],
+)
+def test_two_devices_come_to_the_weights_of_one(
+    name: str, settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    """With batch normalization, whose statistics are among the weights, and epochs of 46 pictures
+    in batches of 20, and 25 of val. What is random is drawn as on one device by jax alone."""
+    one, two = (fit_on(count, name, tmp_path, *settings) for count in (1, 2))
+    assert (one["devices"], two["devices"]) == (1, 2)
+    assert one["measured"].shape == (NUM_EPOCHS, 4)
+    np.testing.assert_allclose(two["measured"], one["measured"], atol=1e-5)
+    weights = [key for key in one if key.startswith("weight_")]
+    assert len(weights) == NUM_WEIGHTS
+    for key in weights:
+        np.testing.assert_allclose(two[key], one[key], rtol=1e-5, atol=1e-5)
+    assert one["measured"][-1, 0] < one["measured"][0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+def test_a_batch_that_cannot_be_dealt_evenly_is_filled_up(name: str, tmp_path: Path) -> None:
+    """To three devices neither 20 nor 6 can, nor the 20 and the 5 of val, which fill up nothing
+    that is measured."""
+    one = fit_on(1, name, tmp_path, "train.learning_rate=1e-9")
+    three = fit_on(3, name, tmp_path, "train.learning_rate=1e-9")
+    assert three["devices"] == 3
+    assert three["measured"][0, 3] == pytest.approx(one["measured"][0, 3], abs=0.05)
+    assert np.isfinite(three["measured"]).all()
+
+
+def test_a_batch_is_filled_up_with_its_own_first_pictures() -> None:
+    backend.prepare()
+    from dlcli.training.distribute import filled
+
+    x, labels = np.arange(5), np.eye(5, dtype=np.float32)
+    for multiple, expected in ((1, 5), (5, 5), (2, 6), (4, 8), (12, 12)):
+        filled_x, filled_labels = filled((x, labels), multiple)
+        assert len(filled_x) == len(filled_labels) == expected
+        np.testing.assert_array_equal(filled_x, np.arange(expected) % 5)
+        np.testing.assert_array_equal(filled_labels.argmax(axis=1), filled_x)
+
+
+def test_weights_let_keras_come_to_the_mean_over_the_pictures_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Keras takes the mean over all pictures of a batch, and then over the batches by their
+    sizes."""
+    backend.prepare()
+    from dlcli.training import feed
+    from tests.training.pictures import ArrayBatches
+
+    monkeypatch.setattr(feed, "num_devices", lambda: 4)
+    rng = np.random.default_rng(0)
+    val = ArrayBatches(
+        rng.integers(0, 255, (17, 2, 2, 3), np.uint8), np.eye(17, dtype=np.float32), 8
+    )
+    losses = rng.random(17)
+    batches = feed._Dealt(val, None)
+    total = weighed = pictures = 0.0
+    for number in range(len(batches)):
+        _, labels, weights = batches[number]
+        assert len(labels) % 4 == 0
+        total += len(labels)
+        weighed += float((losses[labels.argmax(axis=1)] * weights).sum())
+        pictures += int((weights > 0).sum())
+    assert pictures == 17
+    assert weighed / total == pytest.approx(losses.mean())
