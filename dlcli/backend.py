@@ -21,7 +21,7 @@ import numpy as np
 
 from dlcli import processor
 from dlcli.errors import ResourceError
-from dlcli.machine.device import CPU, GPU, Choice, Device, cpu
+from dlcli.machine.device import CPU, GPU, Choice, Cluster, Device, cpu
 from dlcli.machine.driver import Gpu, find_driver, read_capability
 from dlcli.machine.gpu import CPU_INSTALLS, OK, VISIBLE, Check, check_visible, examine
 
@@ -40,8 +40,10 @@ def prepare(
     backend: str = "tensorflow",
     device: str = "auto",
     deterministic: bool = False,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Starts Keras on a backend and a device, quietly and with every random state seeded.
+    """Starts Keras on a backend and a device, quietly and with every random state seeded; with a
+    `cluster` together with its other processes, which jax alone can.
 
     A second call with the same choice does nothing.
 
@@ -49,7 +51,7 @@ def prepare(
         ResourceError: if the backend is not installed, or has no GPU where one is asked for.
         RuntimeError: for a second call with another choice.
     """
-    choice = {"seed": seed, **vars(Choice(device, backend, deterministic))}
+    choice = {"seed": seed, **vars(Choice(device, backend, deterministic, cluster))}
     if _prepared:
         if not _serves(choice):
             raise RuntimeError(f"Keras already runs with {_prepared['choice']}, not {choice}")
@@ -59,6 +61,8 @@ def prepare(
     _set_environment(backend, device, deterministic)
     with _own_keras_home(), _without_matplotlib(), processor.silenced_stderr():
         framework = importlib.import_module(backend)
+        if cluster is not None:
+            _join(framework, cluster, device)
         gpus = () if device == CPU else _FIND_GPUS[backend](framework)
         if backend == "torch" and not gpus:
             os.environ["KERAS_TORCH_DEVICE"] = "cpu"  # Keras would take any accelerator
@@ -66,6 +70,8 @@ def prepare(
     if device == GPU and not gpus:
         raise _no_gpu(backend, examine(backend).fault)
     found = replace(_device(gpus, backend), backend=backend, deterministic=deterministic)
+    if cluster is not None:
+        found = replace(found, processes=cluster.num_processes)
     _set_up(framework, found)
     _seed(framework, backend, seed)
     _prepared.update({"choice": choice, "keras": keras, "device": found, backend: framework})
@@ -91,6 +97,12 @@ def _serves(choice: dict[str, Any]) -> bool:
 def tensorflow() -> Any:
     """The tensorflow module, for what Keras has no words for; it must be the backend."""
     return _module("tensorflow")
+
+
+def cluster() -> Cluster | None:
+    """The processes that take each step together; None for one alone."""
+    found: Cluster | None = _prepared["choice"]["cluster"]
+    return found
 
 
 def device() -> Device:
@@ -151,6 +163,36 @@ _OUT_OF_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "can't allocate memory"
 def is_indeterministic(error: BaseException) -> bool:
     """Whether a step failed because an op has no deterministic implementation."""
     return "determinis" in str(error) and device().deterministic
+
+
+def _join(jax: Any, cluster: Cluster, device: str) -> None:
+    """Connects jax with the other processes. That one is gone we notice ourselves, and end with a
+    sentence; jax is to wait so long, where it would abort."""
+    jax.config.update("jax_enable_recoverability", True)
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    local = None if device == CPU or cluster.local_id is None else [cluster.local_id]
+    jax.distributed.initialize(
+        cluster.address,
+        cluster.num_processes,
+        cluster.process_id,
+        local_device_ids=local,
+        cluster_detection_method="deactivate",
+        heartbeat_timeout_seconds=_JAX_PATIENCE,
+        shutdown_timeout_seconds=_JAX_PATIENCE,
+    )
+    from jax.experimental.multihost_utils import sync_global_devices
+
+    with processor.silenced_stdout():  # where Gloo says whom it has reached
+        sync_global_devices("dlcli")
+
+
+def leave() -> None:
+    """Takes leave of the other processes, if there are any; process 0 goes last."""
+    if _prepared and cluster() is not None:
+        _module("jax").distributed.shutdown()
+
+
+_JAX_PATIENCE = 600
 
 
 def _device(gpus: Sequence[Gpu], backend: str) -> Device:

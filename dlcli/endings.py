@@ -68,6 +68,12 @@ def sentences() -> Iterator[None]:
         _end(known)
 
 
+def end_now(error: DlcliError) -> NoReturn:
+    """Ends the process from any thread, with a sentence: the main one may wait for ever."""
+    console.print_error(str(error))
+    os._exit(error.exit_code)
+
+
 def _end(error: DlcliError) -> None:
     console.print_error(str(error))
     _leave_pipe()

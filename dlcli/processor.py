@@ -191,6 +191,20 @@ def silenced_stderr() -> Iterator[None]:
         _silence.leave()
 
 
+@contextlib.contextmanager
+def silenced_stdout() -> Iterator[None]:
+    """Descriptor 1 leads nowhere inside; for one thread, while no other one writes."""
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 class _Silence:
     """Descriptor 2, away from its place for as long as any thread is inside."""
 

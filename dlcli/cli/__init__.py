@@ -13,7 +13,7 @@ import typer
 from dlcli import __version__
 from dlcli.cli import explaining, exporting, judging, keeping, predicting
 from dlcli.cli.options import AsJson, Engine, EngineName, Quiet, RunName, RunsDir, Threads
-from dlcli.endings import run_app, sentences
+from dlcli.endings import end_now, run_app, sentences
 from dlcli.processor import limit_threads
 from dlcli.ui import console
 
@@ -267,6 +267,20 @@ def train(
             "--refit", help="Train once more, on train, val and test, when the numbers are taken."
         ),
     ] = False,
+    hosts: Annotated[
+        str | None,
+        typer.Option(help="Where many processes meet: that of process 0.", metavar="HOST:PORT"),
+    ] = None,
+    num_processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many there are [default: what srun or mpirun says].", metavar="N"
+        ),
+    ] = None,
+    process_id: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which one this is, from 0 [default: as above].", metavar="I"),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="End with exit code 4 if a picture is unreadable.")
     ] = False,
@@ -293,7 +307,9 @@ def train(
         dlcli train dlcli.yaml --set data.image_size=192 --name small
         dlcli train --resume small
     """
+    from dlcli.cluster.launch import LaunchOptions
     from dlcli.commands import train as command
+    from dlcli.commands.together import FollowResult, find_launch_for
     from dlcli.commands.watching import with_listeners
     from dlcli.runs.run import default_runs_folder
     from dlcli.ui import formats, tables
@@ -320,10 +336,13 @@ def train(
             backend=backend.value,
             deterministic=deterministic,
             refit=refit,
+            launch=find_launch_for(LaunchOptions(hosts, num_processes, process_id), backend.value),
         )
         with make_reporter(quiet=quiet) as reporter:
             everybody = with_listeners(reporter, tensorboard=tensorboard, mlflow=mlflow)
-            result = command.run(options, everybody)
+            result = command.run(options, everybody, end_now)
+        if isinstance(result, FollowResult) or (options.launch and options.launch.process_id):
+            return  # process 0 answers
         if isinstance(result, command.DryRunResult):
             document = formats.dry_run_document(result)
             lines = tables.dry_run_lines(result)

@@ -47,6 +47,7 @@ def start_keras(spec: Spec, choice: Choice) -> None:
         backend=choice.backend,
         device=choice.device,
         deterministic=choice.deterministic,
+        cluster=choice.cluster,
     )
 
 

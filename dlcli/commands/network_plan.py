@@ -13,6 +13,8 @@ from dlcli.events import Reporter, Said, Warned
 
 if TYPE_CHECKING:
     from dlcli.artifact import Artifact
+    from dlcli.cluster.team import Team
+    from dlcli.commands.together import FollowResult
     from dlcli.data.dataset import Dataset
     from dlcli.machine.device import Device
     from dlcli.models.network import BuiltNetwork
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkPlan(Plan):
-    """All layers of a network, trained by Keras."""
+    """All layers of a network, trained by Keras; the other processes of a `team` take each step,
+    too."""
 
     network: BuiltNetwork
+    team: Team | None = None
 
     @property
     def device(self) -> Device:
@@ -54,10 +58,26 @@ class NetworkPlan(Plan):
 
         (stage,) = self.stages
         trained = train_network(
-            self.network, dataset, self.spec, stage, folder, reporter, keeper=keeper
+            self.network,
+            dataset,
+            self.spec,
+            stage,
+            folder,
+            reporter,
+            keeper=keeper,
+            team=self.team,
         )
         parameters, rate = self.facts.trainable_parameters, stage.learning_rate
         yield StageOutcome(stage.name, trained.history, trained, parameters, rate)
+
+    def follow(self, dataset: Dataset, team: Team) -> FollowResult:
+        """Takes each step with process 0, which does all the rest."""
+        from dlcli.commands.together import FollowResult
+        from dlcli.training.whole import follow_network
+
+        (stage,) = self.stages
+        follow_network(self.network, dataset, self.spec, stage, team)
+        return FollowResult(team.launch.process_id, team.launch.num_processes)
 
     def refit(
         self,

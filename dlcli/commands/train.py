@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcli.errors import UsageError
-from dlcli.events import Reporter, Said
+from dlcli.errors import DlcliError, UsageError
+from dlcli.events import NullReporter, Reporter, Said
 
 if TYPE_CHECKING:
+    from dlcli.cluster.launch import Launch
+    from dlcli.cluster.team import Team
     from dlcli.commands.plan import Plan
+    from dlcli.commands.together import FollowResult, OnEnd
     from dlcli.commands.train_result import TrainResult
     from dlcli.runs.run import Run
     from dlcli.spec.loader import SpecSource
@@ -24,7 +27,8 @@ _BEGINNINGS = {"imagenet": "ImageNet weights", "random": "random weights"}
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What was typed; `target` is a folder or a spec, `overrides` are `key=value` texts."""
+    """What was typed; `target` is a folder or a spec, `overrides` are `key=value` texts. `launch`
+    is None for one process on its own."""
 
     target: Path | None
     runs_folder: Path
@@ -39,6 +43,7 @@ class TrainOptions:
     backend: str = "tensorflow"
     deterministic: bool = False
     refit: bool = False
+    launch: Launch | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What a training that is gone on with must know beside its spec."""
@@ -60,9 +65,16 @@ class DryRunResult:
         return None if seconds is None else round(seconds, 1)
 
 
-def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult:
+def _raise_in_main(error: DlcliError) -> None:
+    raise error
+
+
+def run(
+    options: TrainOptions, reporter: Reporter, on_end: OnEnd = _raise_in_main
+) -> TrainResult | DryRunResult | FollowResult:
     """Trains on a folder and leaves a run; with `dry_run` shows the model and stops. With `resume`
-    goes on with a run that was stopped; gives the result of one that is over.
+    goes on with a run that was stopped; gives the result of one that is over. `on_end` ends this
+    process, where another one of the training has failed.
 
     Raises:
         SpecError: with every fault of the spec.
@@ -71,24 +83,35 @@ def run(options: TrainOptions, reporter: Reporter) -> TrainResult | DryRunResult
         DataError: if the folder cannot be learned from, or has changed since.
         ResourceError: if the disk is full or not writable, or the weights are not installed.
     """
+    from dlcli.commands.together import together
+
+    with together(options, on_end) as team:
+        is_led = team is not None and not team.leads
+        return _run(options, NullReporter() if is_led else reporter, team)
+
+
+def _run(
+    options: TrainOptions, reporter: Reporter, team: Team | None
+) -> TrainResult | DryRunResult | FollowResult:
     from dlcli.commands.resume import find_unfinished, options_of
     from dlcli.commands.train_result import stored_result
 
     if options.resume is None:
-        return _begin(options, None, reporter)
+        return _begin(options, None, reporter, team)
     earlier = find_unfinished(options, reporter)
     if earlier.is_over:
         return replace(stored_result(earlier), is_elsewhere=_is_elsewhere(options.runs_folder))
-    return _begin(options_of(earlier, options), earlier, reporter)
+    return _begin(options_of(earlier, options), earlier, reporter, team)
 
 
 def _begin(
-    options: TrainOptions, earlier: Run | None, reporter: Reporter
-) -> TrainResult | DryRunResult:
+    options: TrainOptions, earlier: Run | None, reporter: Reporter, team: Team | None
+) -> TrainResult | DryRunResult | FollowResult:
     from dlcli.commands.new_run import open_new_run, require_room
     from dlcli.commands.plan import make_plan
     from dlcli.commands.resume import reopen
     from dlcli.commands.split_rule import choose_split_rule
+    from dlcli.commands.together import agree, cluster_of, require_for_many, with_team
     from dlcli.commands.train_stages import Clock, train_in
     from dlcli.data.dataset import expected_sizes, list_dataset, prepare_dataset
     from dlcli.data.split import PARTS, TRAIN
@@ -97,8 +120,11 @@ def _begin(
     clock = Clock()
     source = read_options(options)
     _require_time_to_refit(options, source.spec)
+    if team is not None:
+        require_for_many(source.spec)
+    cluster = cluster_of(team) if team is not None else None
     folder = _folder_of(source.spec)
-    if earlier is None:
+    if earlier is None and (team is None or team.leads):
         require_room(options, folder)
     index = list_dataset(folder, reporter, exclude=source.spec.data.exclude)
     rule = choose_split_rule(source.spec.data, index, options.runs_folder)
@@ -110,7 +136,7 @@ def _begin(
             sizes[TRAIN],
             options.runs_folder,
             reporter,
-            choice=Choice(options.device, options.backend, options.deterministic),
+            choice=Choice(options.device, options.backend, options.deterministic, cluster),
         )
     _introduce(plan, sizes, reporter)
     if options.refit:
@@ -124,6 +150,12 @@ def _begin(
     with clock.phase("data"):
         strict = options.strict or plan.spec.data.unreadable == "error"
         dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
+    if team is not None:
+        agree(team, plan, dataset)
+        led = with_team(plan, team)
+        if not team.leads:
+            return led.follow(dataset, team)
+        plan = led
     opened = reopen(earlier, dataset) if earlier else open_new_run(options, plan, dataset)
     result = train_in(opened, plan, dataset, clock, reporter, refit=options.refit)
     return replace(result, is_elsewhere=_is_elsewhere(options.runs_folder))

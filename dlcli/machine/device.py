@@ -11,18 +11,31 @@ CPU, GPU = "cpu", "gpu"
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Process `process_id` of `num_processes` that take each step together, and meet at `address`.
+    `local_id` is the GPU of its host that it takes; None for all."""
+
+    address: str
+    num_processes: int
+    process_id: int
+    local_id: int | None = None
+
+
+@dataclass(frozen=True)
 class Choice:
-    """What was asked for: `device` is auto, cpu or gpu."""
+    """What was asked for: `device` is auto, cpu or gpu; `cluster` is None for one process alone."""
 
     device: str = "auto"
     backend: str = "tensorflow"
     deterministic: bool = False
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)
 class Device:
     """`kind` is cpu or gpu, `name` and `capability` are those of a GPU, of which a training uses
-    `count`. `backend` and `precision` are None where no framework trains."""
+    `count`, those of all its `processes`. `backend` and `precision` are None where no framework
+    trains."""
 
     kind: str
     threads: int
@@ -32,6 +45,7 @@ class Device:
     precision: str | None = None
     deterministic: bool = False
     count: int = 1
+    processes: int = 1
 
     def describe(self) -> str:
         """In a few words, e.g. `CPU, 2 threads` or `2 GPUs, NVIDIA L4, mixed_bfloat16, jax`."""
@@ -44,6 +58,8 @@ class Device:
             parts.append(str(self.precision))
         if self.backend not in (None, "tensorflow"):
             parts.append(str(self.backend))
+        if self.processes > 1:
+            parts.append(f"{self.processes} processes")
         return ", ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
@@ -51,8 +67,9 @@ class Device:
         found = asdict(self)
         if self.capability:
             found["capability"] = ".".join(map(str, self.capability))
-        if self.count == 1:
-            del found["count"]
+        for name in ("count", "processes"):
+            if found[name] == 1:
+                del found[name]
         return {key: value for key, value in found.items() if value is not None}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from dlcli import backend
 from dlcli.backend import Model, keras
+from dlcli.processor import silenced_stderr
 
 FLOAT32, FLOAT16 = "float32", "mixed_float16"
 
@@ -34,7 +35,8 @@ def in_precision(
         return
     began_with = _values(model)
     with spread() if spread else contextlib.nullcontext():
-        twin = _twin(model, precision, is_spread=spread is not None)
+        with silenced_stderr():  # to clone Keras imports TensorFlow, and that talks
+            twin = _twin(model, precision, is_spread=spread is not None)
         _assign(twin, began_with)
         yield twin
         ended_with = _values(twin)

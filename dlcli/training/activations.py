@@ -179,6 +179,11 @@ class KeptBatches:
         return -(-self.num_images // self.batch_size)
 
     @property
+    def is_dealt(self) -> bool:
+        """Each batch is whole."""
+        return False
+
+    @property
     def num_bytes(self) -> int:
         """Of the activations of all pictures as they are."""
         return int(self.activations[0].nbytes)

@@ -20,6 +20,27 @@ Batch = tuple[NDArray[Any], NDArray[np.float32]]
 the shares of a mixed picture."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one process takes of each batch, which `num_devices` take together: it is filled up with
+    its own first pictures until it is dealt evenly, and each process has an equal part."""
+
+    num_devices: int = 1
+    num_processes: int = 1
+    process_id: int = 0
+
+    def num_filling(self, num_images: int) -> int:
+        """How many pictures fill up a batch."""
+        return -num_images % self.num_devices
+
+    def of(self, places: NDArray[Any]) -> NDArray[Any]:
+        """The part of a batch, (B,) or (B, ...)."""
+        size = len(places) + self.num_filling(len(places))
+        part = size // self.num_processes
+        rows = np.arange(self.process_id * part, (self.process_id + 1) * part)
+        return places[rows % len(places)]
+
+
 class BatchSource(Protocol):
     """What a network is trained on or measured with: pixels, or what a frozen part made of them.
     All of its batches have the same dtype and, but for their first axis, the same shape."""
@@ -40,6 +61,10 @@ class BatchSource(Protocol):
     def num_bytes(self) -> int:
         """Of all pixels or activations."""
 
+    @property
+    def is_dealt(self) -> bool:
+        """Whether a batch is this process's share already; its numbers are those of all."""
+
     def shuffled(self, seed: int, first_epoch: int = 0, first_batch: int = 0) -> Iterator[Batch]:
         """Epoch after epoch without end, each in an order of its own, which follows from the seed
         and the epoch; begins with a batch of an epoch."""
@@ -53,11 +78,18 @@ class BatchSource(Protocol):
 
 @dataclass(frozen=True)
 class Batches:
-    """The pixels of one split in batches; the last one of an epoch may be smaller."""
+    """The pixels of one split in batches; the last one of an epoch may be smaller. With a `share`
+    only that part of each is read."""
 
     dataset: Dataset
     split: str
     batch_size: int
+    share: Share | None = None
+
+    @property
+    def is_dealt(self) -> bool:
+        """Whether a batch is this process's share already; its numbers are those of all."""
+        return self.share is not None
 
     @property
     def num_images(self) -> int:
@@ -86,16 +118,19 @@ class Batches:
             for order in orders
             for start in range(0, len(order), self.batch_size)
         )
-        return in_order(self._read, islice(chunks, first_batch, None), 1)
+        return in_order(self._read_part, islice(chunks, first_batch, None), 1)
 
     def in_turn(self, number: int) -> Batch:
         """Batch `number` of an epoch in the order of the index."""
         start = number * self.batch_size
-        return self._read(np.arange(start, min(start + self.batch_size, self.num_images)))
+        return self._read_part(np.arange(start, min(start + self.batch_size, self.num_images)))
 
     def at_once(self) -> Batch:
         """The whole split."""
         return self._read(np.arange(self.num_images))
+
+    def _read_part(self, places: NDArray[np.int64]) -> Batch:
+        return self._read(self.share.of(places) if self.share else places)
 
     def _read(self, places: NDArray[np.int64]) -> Batch:
         """The pictures at these places within the split."""

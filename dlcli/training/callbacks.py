@@ -108,6 +108,8 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Spares the rest of a long epoch; seldom, since to look at a number is to wait for it."""
+        if backend.cluster() is not None:
+            return  # all processes must end with the same step, and each has a clock of its own
         now = time.monotonic()
         if now - self._looked > _SECONDS_BETWEEN_LOOKS:
             self._looked = now

@@ -16,7 +16,7 @@ import numpy as np
 from dlcli import backend
 from dlcli.backend import Model, keras
 from dlcli.models.precision import in_precision
-from dlcli.training.batches import Batch
+from dlcli.training.batches import Batch, Share
 
 
 @cache
@@ -34,14 +34,19 @@ def to_train(model: Model, precision: str) -> Iterator[Model]:
         yield trained
 
 
-def filled(batch: Batch, multiple: int) -> Batch:
-    """The batch with its first pictures once more at its end, until it is dealt evenly to
-    `multiple` devices: fewer of them than there are devices."""
+@cache
+def own_share() -> Share:
+    """What this process takes of each batch."""
+    cluster = backend.cluster()
+    if cluster is None:
+        return Share(num_devices())
+    return Share(num_devices(), cluster.num_processes, cluster.process_id)
+
+
+def dealt(batch: Batch) -> Batch:
+    """What this process takes of a whole batch."""
     x, labels = batch
-    num_lacking = -len(x) % multiple
-    if not num_lacking:
-        return batch
-    rows = np.arange(len(x) + num_lacking) % len(x)
+    rows = own_share().of(np.arange(len(x)))
     return x[rows], labels[rows]
 
 

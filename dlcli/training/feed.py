@@ -10,9 +10,9 @@ import numpy as np
 
 from dlcli.backend import keras
 from dlcli.spec.schema import TrainSpec
-from dlcli.training.batches import Batch, BatchSource
+from dlcli.training.batches import Batch, BatchSource, Share
 from dlcli.training.class_weights import Weights
-from dlcli.training.distribute import filled, num_devices, restartable
+from dlcli.training.distribute import dealt, num_devices, own_share, restartable
 from dlcli.training.mixing import mixed
 
 _MOST_VAL_BYTES = 2**28
@@ -54,7 +54,8 @@ class Feed:
         batches = train.shuffled(spec.seed, epoch, step)
         first = epoch * train.num_batches + step
         for batch in mixed(batches, spec, train.num_batches, first):
-            yield _weighted(filled(batch, num_devices()), self.class_weights)
+            is_whole = num_devices() > 1 and not train.is_dealt
+            yield _weighted(dealt(batch) if is_whole else batch, self.class_weights)
 
 
 class Accuracy(keras.metrics.CategoricalAccuracy):  # type: ignore[misc]
@@ -94,12 +95,17 @@ class _Dealt(_InTurn):
     much more that Keras, which divides by the number of pictures, comes to the same mean."""
 
     def __getitem__(self, number: int) -> _Weighted:
+        batches, share = self._batches, own_share()
         x, labels, *weights = super().__getitem__(number)
-        num_own = len(x)
-        x, labels = filled((x, labels), num_devices())
-        own = np.zeros(len(x), np.float32)
-        own[:num_own] = weights[0] if weights else 1.0
-        num_images = self._batches.num_images
-        num_last = num_images - (self._batches.num_batches - 1) * self._batches.batch_size
-        num_filling = -num_last % num_devices()
-        return x, labels, own * np.float32((num_images + num_filling) / num_images)
+        num_images, size = batches.num_images, batches.batch_size
+        num_own = min(size, num_images - number * size)
+        num_filling = sum(
+            share.num_filling(min(size, num_images - start)) for start in range(0, num_images, size)
+        )
+        own = np.zeros(num_own + share.num_filling(num_own), np.float32)
+        own[:num_own] = (num_images + num_filling) / num_images
+        if not batches.is_dealt:
+            x, labels = dealt((x, labels))
+            weights = [*map(share.of, weights)]
+        part = Share(share.num_processes, share.num_processes, share.process_id).of(own)
+        return x, labels, part * weights[0] if weights else part

@@ -112,6 +112,11 @@ class Shortened:
         return self.source.batch_size
 
     @property
+    def is_dealt(self) -> bool:
+        """As the source's are."""
+        return self.source.is_dealt
+
+    @property
     def num_bytes(self) -> int:
         """Of all that the source has."""
         return self.source.num_bytes

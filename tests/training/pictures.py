@@ -40,6 +40,10 @@ class ArrayBatches:
         return -(-self.num_images // self.batch_size)
 
     @property
+    def is_dealt(self) -> bool:
+        return False
+
+    @property
     def num_bytes(self) -> int:
         return self.pixels.nbytes
 
