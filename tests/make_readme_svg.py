@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -50,24 +51,24 @@ TEMPLATE = """\
 """
 
 
-def terminal_output(folder: Path) -> str:
-    """All that `dlcli train ./animals` sends to a terminal of `WIDTH` columns, in `folder`."""
+def terminal_output(command: Sequence[str], folder: Path, **environment: str) -> tuple[int, str]:
+    """The exit code of a command, and all that it sends to a terminal of `WIDTH` columns."""
     import termios
 
     controller, terminal = os.openpty()
     termios.tcsetwinsize(terminal, (60, WIDTH))
-    left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "DLCLI_RUNS", "DLCLI_CACHE"}
-    environment = {key: value for key, value in os.environ.items() if key not in left_out}
-    environment |= {
-        "DLCLI_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(ROOT),
-        "LC_ALL": "C.UTF-8",
-        "TERM": "xterm-256color",
-    }
+    left_out = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "DLCLI_RUNS"}
+    inherited = {key: value for key, value in os.environ.items() if key not in left_out}
     process = subprocess.Popen(
-        [sys.executable, "-m", "dlcli", *COMMAND],
+        command,
         cwd=folder,
-        env=environment,
+        env={
+            **inherited,
+            "PYTHONPATH": str(ROOT),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            **environment,
+        },
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
@@ -81,9 +82,7 @@ def terminal_output(folder: Path) -> str:
         pass  # Linux's way to say that nobody holds the terminal any more
     finally:
         os.close(controller)
-    if process.wait() != 0:
-        raise SystemExit(sent.decode())
-    return sent.decode()
+    return process.wait(), sent.decode()
 
 
 def screen_lines(sent: str) -> list[str]:
@@ -119,7 +118,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "sample_data" / "animals", folder / "animals")
-        PICTURE.write_text(make_svg(screen_lines(terminal_output(folder))), encoding="utf-8")
+        command = [sys.executable, "-m", "dlcli", *COMMAND]
+        code, sent = terminal_output(command, folder, DLCLI_CACHE=str(folder / "cache"))
+    if code != 0:
+        raise SystemExit(sent)
+    PICTURE.write_text(make_svg(screen_lines(sent)), encoding="utf-8")
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size} bytes")
 
 
