@@ -8,7 +8,8 @@ from dlcli import backend
 from dlcli.cluster.team import Team
 from dlcli.data.dataset import Dataset
 from dlcli.data.split import TRAIN, VAL
-from dlcli.events import NullReporter, Reporter
+from dlcli.errors import ResourceError
+from dlcli.events import NullReporter, Reporter, Warned
 from dlcli.models.network import BuiltNetwork
 from dlcli.spec.schema import Spec
 from dlcli.training.augment import augmentation_layers
@@ -55,6 +56,7 @@ def train_network(
 
     batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1
     if team is not None:
+        _warn_of_filling(batch_size, reporter)
         history = fit(batch_size)
     else:
         history = with_batches_that_fit(fit, batch_size, network.model, reporter)
@@ -73,6 +75,17 @@ def follow_network(
     while (order := next_fit(team, network.model)) is not None:
         batch_size, saved = order
         fitting.fit(batch_size, Follower(saved), saved)
+
+
+def _warn_of_filling(batch_size: int, reporter: Reporter) -> None:
+    num_devices, num_filling = own_share().num_devices, own_share().num_filling(batch_size)
+    if num_filling:
+        reporter.report(
+            Warned(
+                f"{batch_size} pictures a step are not dealt evenly to {num_devices} devices: "
+                f"{num_filling} of them come twice; choose a train.batch_size that they divide"
+            )
+        )
 
 
 class _Fitting:
@@ -98,6 +111,19 @@ class _Fitting:
         train, val = (
             Batches(self._dataset, split, batch_size, self._share(split)) for split in (TRAIN, VAL)
         )
+        try:
+            return self._fit(train, val, keeper, saved if is_same else None)
+        except Exception as error:
+            if backend.cluster() is None or not backend.is_out_of_memory(error):
+                raise
+            raise ResourceError(
+                f"{batch_size} pictures a step do not fit into the memory.",
+                fix="Lower train.batch_size, or train with more processes.",
+            ) from error
+
+    def _fit(
+        self, train: Batches, val: Batches, keeper: Keeper | None, saved: Checkpoint | None
+    ) -> tuple[HistoryRow, ...]:
         with to_train(self._network.model, self._spec.train.precision) as model:
             return fit_model(
                 model,
@@ -109,7 +135,7 @@ class _Fitting:
                 self._reporter,
                 class_weights=self._weights,
                 keeper=keeper,
-                saved=saved if is_same else None,
+                saved=saved,
             )
 
     def _share(self, split: str) -> Share | None:
