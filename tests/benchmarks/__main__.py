@@ -33,6 +33,8 @@ NAMES = (
     "unknown",
     "sets",
     "exports",
+    "gpu",
+    "small",
 )
 
 

@@ -11,7 +11,7 @@ from dlcli.data.dataset import Dataset, list_dataset, prepare_dataset
 from dlcli.data.pixels import PixelFormat
 from dlcli.data.split import SplitFractions
 from dlcli.events import NullReporter
-from dlcli.training.batches import Batches
+from dlcli.training.batches import Batches, Share
 from tests.conftest import write_classes
 
 
@@ -75,3 +75,16 @@ def test_in_turn_is_the_order_of_the_index(dataset: Dataset, batches: Batches) -
     np.testing.assert_array_equal(whole, pixels)
     assert len(labels) == batches.num_images
     assert batches.num_bytes == whole.nbytes
+
+
+def test_a_batch_is_filled_up_with_its_own_first_pictures() -> None:
+    for num_devices, expected in ((1, 5), (5, 5), (2, 6), (4, 8), (12, 12)):
+        share = Share(num_devices)
+        assert share.num_filling(5) == expected - 5
+        np.testing.assert_array_equal(share.of(np.arange(5)), np.arange(expected) % 5)
+
+
+def test_the_shares_of_all_processes_are_the_batch() -> None:
+    parts = [Share(6, 3, number).of(np.arange(10)) for number in range(3)]
+    assert [len(part) for part in parts] == [4, 4, 4]
+    np.testing.assert_array_equal(np.concatenate(parts), [*range(10), 0, 1])

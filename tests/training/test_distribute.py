@@ -66,28 +66,18 @@ def test_a_batch_that_cannot_be_dealt_evenly_is_filled_up(name: str, tmp_path: P
     assert np.isfinite(three["measured"]).all()
 
 
-def test_a_batch_is_filled_up_with_its_own_first_pictures() -> None:
-    backend.prepare()
-    from dlcli.training.distribute import filled
-
-    x, labels = np.arange(5), np.eye(5, dtype=np.float32)
-    for multiple, expected in ((1, 5), (5, 5), (2, 6), (4, 8), (12, 12)):
-        filled_x, filled_labels = filled((x, labels), multiple)
-        assert len(filled_x) == len(filled_labels) == expected
-        np.testing.assert_array_equal(filled_x, np.arange(expected) % 5)
-        np.testing.assert_array_equal(filled_labels.argmax(axis=1), filled_x)
-
-
 def test_weights_let_keras_come_to_the_mean_over_the_pictures_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Keras takes the mean over all pictures of a batch, and then over the batches by their
     sizes."""
     backend.prepare()
-    from dlcli.training import feed
+    from dlcli.training import distribute, feed
+    from dlcli.training.batches import Share
     from tests.training.pictures import ArrayBatches
 
-    monkeypatch.setattr(feed, "num_devices", lambda: 4)
+    for module in (distribute, feed):
+        monkeypatch.setattr(module, "own_share", lambda: Share(4))
     rng = np.random.default_rng(0)
     val = ArrayBatches(
         rng.integers(0, 255, (17, 2, 2, 3), np.uint8), np.eye(17, dtype=np.float32), 8
