@@ -19,6 +19,7 @@ PARTS = {
     "__init__",
     "__main__",
     "measure",
+    "epoch_times",
     "pictures",
     "test_benchmarks",
 }
