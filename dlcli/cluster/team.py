@@ -27,7 +27,7 @@ from dlcli.errors import DlcliError, ExitCode, ResourceError
 
 JOIN_SECONDS = 50.0
 SILENCE_SECONDS = 40.0
-_HELLO_SECONDS, _PING_SECONDS, _LEAVE_SECONDS = 5.0, 5.0, 20.0
+_HELLO_SECONDS, _PING_SECONDS, _LEAVE_SECONDS, _NEWS_SECONDS = 5.0, 5.0, 20.0, 10.0
 _SIZES = struct.Struct("!IQ")
 _MOST_HEADER = 2**24
 
@@ -158,6 +158,18 @@ class Team:
         """Lets process 0 save what is reached, and end."""
         with contextlib.suppress(OSError):
             self._leader.send("interrupt")
+
+    @contextmanager
+    def in_step(self) -> Iterator[None]:
+        """Work that all take part in. It fails in every process when one of them is gone, and the
+        framework may notice that first: it waits for the news, which ends this process."""
+        try:
+            yield
+        except DlcliError:
+            raise
+        except Exception:
+            time.sleep(_NEWS_SECONDS)
+            raise
 
     def close(self) -> None:
         """All is done: the others leave when process 0 says so, and process 0 when they have."""

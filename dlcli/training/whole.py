@@ -50,9 +50,11 @@ def train_network(
     fitting = _Fitting(network, dataset, spec, stage, reporter)
 
     def fit(batch_size: int) -> tuple[HistoryRow, ...]:
-        if team is not None:
-            lead(team, network.model, batch_size, saved)
-        return fitting.fit(batch_size, keeper, saved)
+        if team is None:
+            return fitting.fit(batch_size, keeper, saved)
+        lead(team, network.model, batch_size, saved)
+        with team.in_step():
+            return fitting.fit(batch_size, keeper, saved)
 
     batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1
     if team is not None:
@@ -74,7 +76,8 @@ def follow_network(
     fitting = _Fitting(network, dataset, spec, stage, NullReporter())
     while (order := next_fit(team, network.model)) is not None:
         batch_size, saved = order
-        fitting.fit(batch_size, Follower(saved), saved)
+        with team.in_step():
+            fitting.fit(batch_size, Follower(saved), saved)
 
 
 def _warn_of_filling(batch_size: int, reporter: Reporter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -115,6 +116,35 @@ def test_the_failure_of_one_ends_the_others_with_its_sentence() -> None:
         assert str(process.ended[0]) == "process 1 has ended: /runs: the disk is full."
         assert process.ended[0].exit_code == ExitCode.RESOURCE
     ended.set()
+
+
+def test_who_fails_as_another_is_gone_ends_with_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_NEWS_SECONDS", 1.0)
+
+    def step(team: Team) -> None:
+        with team.in_step():
+            raise ValueError("connection reset by peer")
+
+    def fall(team: Team) -> None:
+        time.sleep(0.5)
+        team._leader._socket.shutdown(socket.SHUT_RDWR)
+
+    first, second, _ = start(step, step, fall)
+    for process in (first, second):
+        assert isinstance(process.wait().result, ValueError)
+        (heard,) = process.ended
+        assert str(heard) == "process 2 is gone. Go on with --resume RUN."
+
+
+def test_what_is_expected_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_NEWS_SECONDS", 60.0)
+
+    def step(team: Team) -> None:
+        with team.in_step():
+            raise ResourceError("there is not enough memory.")
+
+    (alone,) = start(step)
+    assert isinstance(alone.wait().result, ResourceError)
 
 
 def test_one_that_does_not_come_ends_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
