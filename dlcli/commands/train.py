@@ -149,7 +149,10 @@ def _begin(
         plan.prepare(reporter)
     with clock.phase("data"):
         strict = options.strict or plan.spec.data.unreadable == "error"
-        dataset = prepare_dataset(index, plan.pixel_format, rule, reporter, strict=strict)
+        begin_at = 0.0 if team is None else team.launch.process_id / team.launch.num_processes
+        dataset = prepare_dataset(
+            index, plan.pixel_format, rule, reporter, strict=strict, begin_at=begin_at
+        )
     if team is not None:
         agree(team, plan, dataset)
         led = with_team(plan, team)

@@ -115,14 +115,16 @@ def prepare_dataset(
     reporter: Reporter,
     *,
     strict: bool = False,
+    begin_at: float = 0.0,
 ) -> Dataset:
-    """Reads and splits the pictures that were listed.
+    """Reads and splits the pictures that were listed; `begin_at` as `open_store`.
 
     Raises:
         DataError: if a class is too small to split, or, with `strict`, if a file is unreadable.
         ResourceError: if the cache folder cannot be written.
     """
-    store = open_store(index.folder, [file.path for file in index.files], pixel_format, reporter)
+    paths = [file.path for file in index.files]
+    store = open_store(index.folder, paths, pixel_format, reporter, begin_at=begin_at)
     unreadable = [
         SkippedFile(file.path, reason)
         for file, reason in zip(index.files, store.reasons, strict=True)

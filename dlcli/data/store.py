@@ -2,18 +2,19 @@
 
 It is keyed by all its pixels depend on (the files' paths, sizes and times, the pixel format, the
 reader), so an unchanged folder is not read again. It is written and read a few rows at a time:
-memory does not grow with the number of pictures. Where the disk or the budget of the cache has no
-room for the pixels, only what is known of each picture is kept, and pixels are read from the files
-each time.
+memory grows with what is known of each picture, under 1 kB, and not with the pixels. A large store
+consists of shards, each an entry of the cache, so that several processes can build it together.
+Where the disk or the budget of the cache has no room for the pixels, only what is known of each
+picture is kept, and pixels are read from the files each time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +44,9 @@ from dlcli.workers import in_order
 STAGE = "reading pictures"
 SPARED_BYTES = 200_000_000
 """What is left free on the disk for the features and the run."""
+
+SHARD_ROWS = 8192
+"""Pictures in one entry of the cache: 1.2 GB of them at 224 x 224."""
 
 
 class PixelSource(Protocol):
@@ -84,14 +88,21 @@ class PixelStore:
 
 @dataclass(frozen=True)
 class _KeptPixels:
-    """Pixels in a file of the cache."""
+    """Pixels in files of the cache, `SHARD_ROWS` in each but the last."""
 
-    file: Path
-    shape: tuple[int, int, int, int]
+    shards: Sequence[StoreFiles]
+    row_shape: tuple[int, int, int]
 
     def read(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        mapped = np.memmap(self.file, np.uint8, "r", shape=self.shape)
-        return np.array(mapped[list(rows)])
+        wanted = np.array(rows, np.int64)
+        found = np.empty((len(wanted), *self.row_shape), np.uint8)
+        numbers = wanted // SHARD_ROWS
+        for number in np.unique(numbers):
+            files, here = self.shards[number], numbers == number
+            shape = (files.num_rows, *self.row_shape)
+            mapped = np.memmap(files.folder / PIXELS, np.uint8, "r", shape=shape)
+            found[here] = mapped[wanted[here] % SHARD_ROWS]
+        return found
 
 
 @dataclass(frozen=True)
@@ -130,21 +141,29 @@ def _moving(path: str, reason: str) -> DataError:
 
 
 def open_store(
-    folder: Path, paths: Sequence[str], pixel_format: PixelFormat, reporter: Reporter
+    folder: Path,
+    paths: Sequence[str],
+    pixel_format: PixelFormat,
+    reporter: Reporter,
+    *,
+    begin_at: float = 0.0,
 ) -> PixelStore:
     """The store of the pictures at `paths` (relative to `folder`), built where it is not kept.
+
+    Of several processes that want the same store each is given another share of it, in [0, 1), to
+    `begin_at`: what one has built in a cache that they share, the others only open.
 
     Raises:
         ResourceError: if the cache folder cannot be written.
     """
     pictures = _Pictures(folder, paths, pixel_format, _stamps(folder, paths))
     if pictures.is_too_large(reporter):
-        return _open(pictures, reporter, keeps_pixels=False)
+        return _open(pictures, reporter, begin_at, keeps_pixels=False)
     try:
-        return _open(pictures, reporter, keeps_pixels=True)
+        return _open(pictures, reporter, begin_at, keeps_pixels=True)
     except cache.DiskFullError as error:
         reporter.report(Warned(f"{error.what} {_WITHOUT_STORE}"))
-        return _open(pictures, reporter, keeps_pixels=False)
+        return _open(pictures, reporter, begin_at, keeps_pixels=False)
 
 
 _WITHOUT_STORE = "Pictures are read from their files each time they are needed, which is slower."
@@ -184,10 +203,23 @@ class _Pictures:
         _, height, width, channels = self.shape
         return height * width * channels
 
+    @cached_property
+    def shards(self) -> list[range]:
+        """The rows of each; a store without pictures has one, too."""
+        count = len(self.paths)
+        starts = range(0, max(1, count), SHARD_ROWS)
+        return [range(start, min(start + SHARD_ROWS, count)) for start in starts]
+
+    def name_of(self, number: int) -> str:
+        """Of a shard in the cache."""
+        count = len(self.shards)
+        return self.key if count == 1 else f"{self.key}-{number + 1}-of-{count}"
+
     def is_too_large(self, reporter: Reporter) -> bool:
         """Whether the pixels are to be kept; says why not."""
         needed, budget = len(self.paths) * self.row_bytes, cache.size_budget()
-        missing = needed - cache.size_of(cache.PIXELS, self.key)
+        names = [self.name_of(number) for number in range(len(self.shards))]
+        missing = needed - sum(cache.size_of(cache.PIXELS, name) for name in names)
         if needed > budget:
             reason = (
                 f"their pixels would take {_gigabytes(needed)} of the {_gigabytes(budget)} that "
@@ -220,38 +252,89 @@ class _Pictures:
         return Reading(sha256, pixels, look)
 
 
-def _open(pictures: _Pictures, reporter: Reporter, *, keeps_pixels: bool) -> PixelStore:
-    row_bytes = pictures.row_bytes if keeps_pixels else 0
-    num_rows = len(pictures.paths)
-    entry = cache.keep(
-        cache.PIXELS,
-        pictures.key if keeps_pixels else f"{pictures.key}-known",
-        lambda building: _build(StoreFiles(building, num_rows, row_bytes), pictures, reporter),
-        lambda kept: _is_sound(StoreFiles(kept, num_rows, row_bytes)),
-        resumes=True,
-        reporter=reporter,
-    )
-    files = StoreFiles(entry, num_rows, row_bytes)
-    records, reasons = files.records(), files.reasons()
-    source: PixelSource = _KeptPixels(entry / PIXELS, pictures.shape)
+def _open(
+    pictures: _Pictures, reporter: Reporter, begin_at: float, *, keeps_pixels: bool
+) -> PixelStore:
+    shards = _open_shards(pictures, reporter, begin_at, keeps_pixels=keeps_pixels)
+    known = [files.records() for files in shards]
+    records = known[0] if len(known) == 1 else np.concatenate(known)
+    source: PixelSource = _KeptPixels(shards, pictures.shape[1:])
     if not keeps_pixels:
         source = _DecodedPixels(pictures.folder, pictures.paths, pictures.pixel_format, records)
-    why = tuple(map(reasons.get, range(num_rows)))
-    return PixelStore(pictures.key, pictures.shape, why, records, source)
+    why: list[str | None] = []
+    for files in shards:
+        why += map(files.reasons().get, range(files.num_rows))
+    return PixelStore(pictures.key, pictures.shape, tuple(why), records, source)
 
 
-def _is_sound(files: StoreFiles) -> bool:
+def _open_shards(
+    pictures: _Pictures, reporter: Reporter, begin_at: float, *, keeps_pixels: bool
+) -> list[StoreFiles]:
+    """All of them, in their order; `begin_at` says which is built first."""
+    row_bytes = pictures.row_bytes if keeps_pixels else 0
+    progress = _Progress(reporter, len(pictures.paths))
+    opened: dict[int, StoreFiles] = {}
+    numbers = range(len(pictures.shards))
+    first = int(begin_at * len(numbers))
+    for number in (*numbers[first:], *numbers[:first]):
+        rows, name = pictures.shards[number], pictures.name_of(number)
+        files_in = partial(StoreFiles, num_rows=len(rows), row_bytes=row_bytes)
+        entry = cache.keep(
+            cache.PIXELS,
+            name if keeps_pixels else f"{name}-known",
+            partial(_build, files_in, rows, pictures, progress),
+            partial(_is_sound, files_in),
+            resumes=True,
+            reporter=reporter,
+        )
+        opened[number] = files_in(entry)
+        progress.num_before += len(rows)
+    progress.end()
+    return [opened[number] for number in numbers]
+
+
+class _Progress:
+    """Tells of the pictures of all shards; nothing where all are kept."""
+
+    def __init__(self, reporter: Reporter, count: int) -> None:
+        self._reporter, self._count = reporter, count
+        self._has_begun = False
+        self.num_before = 0
+
+    def begin(self) -> None:
+        """A shard is going to be built."""
+        if not self._has_begun:
+            self._reporter.report(StageStarted(STAGE, self._count))
+        self._has_begun = True
+
+    def advance(self, done: int) -> None:
+        """So many pictures of this shard are read."""
+        self._reporter.report(StageAdvanced(STAGE, self.num_before + done))
+
+    def end(self) -> None:
+        """All shards are there."""
+        if self._has_begun:
+            self._reporter.report(StageEnded(STAGE))
+
+
+def _is_sound(files_in: Callable[[Path], StoreFiles], kept: Path) -> bool:
     """Whether all is there, and no file was left out for a reason that may have passed."""
+    files = files_in(kept)
     return files.are_whole() and not any(map(is_passing, files.reasons().values()))
 
 
-def _build(files: StoreFiles, pictures: _Pictures, reporter: Reporter) -> None:
-    with files.appending() as rows:
-        reporter.report(StageStarted(STAGE, files.num_rows))
-        for reading in in_order(pictures.read, range(rows.done, files.num_rows), num_threads()):
-            rows.append(reading)
-            reporter.report(StageAdvanced(STAGE, rows.done))
-    reporter.report(StageEnded(STAGE))
+def _build(
+    files_in: Callable[[Path], StoreFiles],
+    rows: range,
+    pictures: _Pictures,
+    progress: _Progress,
+    building: Path,
+) -> None:
+    with files_in(building).appending() as appender:
+        progress.begin()
+        for reading in in_order(pictures.read, rows[appender.done :], num_threads()):
+            appender.append(reading)
+            progress.advance(appender.done)
 
 
 def _stamps(folder: Path, paths: Sequence[str]) -> NDArray[np.int64]:

@@ -421,3 +421,111 @@ def test_names_that_are_not_utf_8_are_read(tmp_path: Path) -> None:
     store, _ = open_quietly(tmp_path, ["a.png", name])
     assert store.reasons == (None, None)
     np.testing.assert_array_equal(*store.read([0, 1]))
+
+
+# --- shards ---
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "SHARD_ROWS", 4)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("keeps_pixels", [True, False])
+def test_a_store_of_shards_is_one_store(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, keeps_pixels: bool
+) -> None:
+    if not keeps_pixels:
+        by_the_budget(monkeypatch)
+    paths = write_pictures(tmp_path, 10)
+    (tmp_path / paths[6]).write_bytes(b"words")
+    heard = Heard()
+    store = open_store(tmp_path, paths, SMALL, heard)
+    told = [event for event in heard.events if not isinstance(event, Warned)]
+    advances = [StageAdvanced(STAGE, done) for done in range(1, 11)]
+    assert told == [StageStarted(STAGE, 10), *advances, StageEnded(STAGE)]
+    assert len(list((own_cache / PIXELS).iterdir())) == 3
+    assert store.reasons == (*[None] * 6, "not a picture", *[None] * 3)
+    contents = [(tmp_path / path).read_bytes() for path in paths]
+    assert store.sha256s == tuple(hashlib.sha256(one).hexdigest() for one in contents)
+    rows = [9, 0, 4, 3, 7, 8, 0]
+    expected = np.stack([read_image(tmp_path / paths[row], SMALL) for row in rows])
+    np.testing.assert_array_equal(store.read(rows), expected)
+    assert store.read([]).shape == (0, 40, 32, 3)
+    again, _ = open_quietly(tmp_path, paths)
+    assert again == store
+    np.testing.assert_array_equal(again.read(rows), expected)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_only_the_shard_that_is_damaged_is_read_anew(tmp_path: Path, own_cache: Path) -> None:
+    paths = write_pictures(tmp_path, 10)
+    store, _ = open_quietly(tmp_path, paths)
+    before = store.read(range(10))
+    with_pixels_of_zeros(own_cache / PIXELS / f"{store.key}-2-of-3")
+    heard = Heard()
+    again = open_store(tmp_path, paths, SMALL, heard)
+    advances = [StageAdvanced(STAGE, done) for done in range(5, 9)]
+    assert heard.events == [StageStarted(STAGE, 10), *advances, StageEnded(STAGE)]
+    np.testing.assert_array_equal(again.read(range(10)), before)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_that_are_kept_need_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_pictures(tmp_path, 10)
+    store, _ = open_quietly(tmp_path, paths)
+    monkeypatch.setattr("dlcli.cache.free_bytes", lambda: 0)
+    assert open_quietly(tmp_path, paths) == (store, False)
+
+
+BUILD_A_PART = """
+import sys, time
+from pathlib import Path
+from dlcli.data import store
+from dlcli.data.pixels import PixelFormat
+from dlcli.events import NullReporter
+
+folder, begin_at = Path(sys.argv[1]), float(sys.argv[2])
+read, num_read = store.read_file, 0
+
+def read_slowly(path):
+    global num_read
+    num_read += 1
+    time.sleep(0.05)
+    return read(path)
+
+store.SHARD_ROWS, store.read_file, store.num_threads = 5, read_slowly, lambda: 1
+paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+print(flush=True)
+sys.stdin.readline()
+opened = store.open_store(folder, paths, PixelFormat((40, 32)), NullReporter(), begin_at=begin_at)
+print(num_read, opened.read(range(len(paths))).astype(int).sum())
+"""
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_processes_build_one_store_together(tmp_path: Path) -> None:
+    paths = write_pictures(tmp_path, 40)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUILD_A_PART, str(tmp_path), begin_at],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for begin_at in ("0", "0.5")
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()  # it is ready
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [tuple(map(int, process.communicate()[0].split())) for process in processes]
+    expected = sum(int(read_image(tmp_path / path, SMALL).astype(int).sum()) for path in paths)
+    assert [pixels for _, pixels in said] == [expected, expected]
+    assert sum(num_read for num_read, _ in said) == 40
+    assert min(num_read for num_read, _ in said) >= 5
