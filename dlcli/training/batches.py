@@ -23,22 +23,37 @@ the shares of a mixed picture."""
 @dataclass(frozen=True)
 class Share:
     """What one process takes of each batch, which `num_devices` take together: it is filled up with
-    its own first pictures until it is dealt evenly, and each process has an equal part."""
+    its own pictures until it is dealt evenly, and each process has an equal part.
+
+    As many pictures as `most` may be what a batch is filled up to. Where that allows it, all of its
+    pictures come equally often: no mean over the batch, and so none that batch normalization takes,
+    is another one then. Else its first ones come twice, fewer than there are devices.
+    """
 
     num_devices: int = 1
     num_processes: int = 1
     process_id: int = 0
 
-    def num_filling(self, num_images: int) -> int:
-        """How many pictures fill up a batch."""
-        return -num_images % self.num_devices
+    def num_filled(self, num_images: int, most: int = 0) -> int:
+        """How many pictures a batch has when it is filled up."""
+        whole = math.lcm(num_images, self.num_devices)
+        return whole if whole <= most else num_images + -num_images % self.num_devices
 
-    def of(self, places: NDArray[Any]) -> NDArray[Any]:
+    def of(self, places: NDArray[Any], most: int = 0) -> NDArray[Any]:
         """The part of a batch, (B,) or (B, ...)."""
-        size = len(places) + self.num_filling(len(places))
-        part = size // self.num_processes
-        rows = np.arange(self.process_id * part, (self.process_id + 1) * part)
+        rows = self._own(self.num_filled(len(places), most))
         return places[rows % len(places)]
+
+    def weights(self, num_images: int, most: int = 0) -> NDArray[np.float32]:
+        """What the pictures of that part weigh, (b,): nothing where they fill a batch up, and the
+        others so much that the mean over the filled batch is that over its own pictures."""
+        num_filled = self.num_filled(num_images, most)
+        is_own = self._own(num_filled) < num_images
+        return is_own.astype(np.float32) * np.float32(num_filled / num_images)
+
+    def _own(self, num_filled: int) -> NDArray[np.int64]:
+        part = num_filled // self.num_processes
+        return np.arange(self.process_id * part, (self.process_id + 1) * part)
 
 
 class BatchSource(Protocol):
@@ -74,6 +89,11 @@ class BatchSource(Protocol):
 
     def at_once(self) -> Batch:
         """All that `in_turn` gives, as one batch."""
+
+
+def size_of(batches: BatchSource, number: int) -> int:
+    """How many pictures batch `number` of an epoch has, before it is dealt."""
+    return min(batches.batch_size, batches.num_images - number * batches.batch_size)
 
 
 @dataclass(frozen=True)
@@ -118,7 +138,7 @@ class Batches:
             for order in orders
             for start in range(0, len(order), self.batch_size)
         )
-        return in_order(self._read_part, islice(chunks, first_batch, None), 1)
+        return in_order(self._read_filled, islice(chunks, first_batch, None), 1)
 
     def in_turn(self, number: int) -> Batch:
         """Batch `number` of an epoch in the order of the index."""
@@ -129,8 +149,11 @@ class Batches:
         """The whole split."""
         return self._read(np.arange(self.num_images))
 
-    def _read_part(self, places: NDArray[np.int64]) -> Batch:
-        return self._read(self.share.of(places) if self.share else places)
+    def _read_filled(self, places: NDArray[np.int64]) -> Batch:
+        return self._read_part(places, most=self.batch_size)
+
+    def _read_part(self, places: NDArray[np.int64], most: int = 0) -> Batch:
+        return self._read(self.share.of(places, most) if self.share else places)
 
     def _read(self, places: NDArray[np.int64]) -> Batch:
         """The pictures at these places within the split."""

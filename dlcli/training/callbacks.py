@@ -132,6 +132,41 @@ class EndWhereLossIsLost(keras.callbacks.Callback):  # type: ignore[misc]
         self.has_ended = self.model.stop_training = True
 
 
+class CountPicturesOnce(keras.callbacks.Callback):  # type: ignore[misc]
+    """Corrects the loss of an epoch on many devices. Keras takes the mean of its batches by their
+    sizes, and what fills up the last one would count. Belongs before all that look at the loss.
+
+    `sizes` are the pictures of the batches before the last one, and of the last one; `filled` what
+    Keras takes for these.
+    """
+
+    async_safe = True
+
+    def __init__(self, sizes: tuple[int, int], filled: tuple[int, int]) -> None:
+        super().__init__()
+        self._sizes, self._filled = sizes, filled
+        self._before = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Takes the mean so far of an epoch that is gone on with at its last step."""
+        if batch == 0 and self.params["steps"] == 1:
+            self._before = float(self.model.metrics[0].result())
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes the mean of all batches but the last."""
+        if batch == self.params["steps"] - 2:
+            self._before = float((logs or {})["loss"])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Replaces the loss."""
+        if not is_number(logs) or logs is None:
+            return
+        (before, last), (before_filled, last_filled) = self._sizes, self._filled
+        total = float(logs["loss"]) * (before_filled + last_filled)
+        loss_of_last = (total - self._before * before_filled) / last_filled
+        logs["loss"] = (self._before * before + loss_of_last * last) / (before + last)
+
+
 class EndInTime(keras.callbacks.Callback):  # type: ignore[misc]
     """Ends a training, after the step that is next, when its time is over."""
 

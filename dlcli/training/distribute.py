@@ -15,6 +15,7 @@ import numpy as np
 
 from dlcli import backend
 from dlcli.backend import Model, keras
+from dlcli.events import Reporter, Warned
 from dlcli.models.precision import in_precision
 from dlcli.training.batches import Batch, Share
 
@@ -43,11 +44,23 @@ def own_share() -> Share:
     return Share(num_devices(), cluster.num_processes, cluster.process_id)
 
 
-def dealt(batch: Batch) -> Batch:
-    """What this process takes of a whole batch."""
+def dealt(batch: Batch, most: int = 0) -> Batch:
+    """What this process takes of a whole batch, which is filled up to `most` pictures at most."""
     x, labels = batch
-    rows = own_share().of(np.arange(len(x)))
+    rows = own_share().of(np.arange(len(x)), most)
     return x[rows], labels[rows]
+
+
+def warn_of_filling(batch_size: int, reporter: Reporter) -> None:
+    """Says so where not even whole batches can be dealt evenly."""
+    num_filling = own_share().num_filled(batch_size) - batch_size
+    if num_filling:
+        reporter.report(
+            Warned(
+                f"{batch_size} pictures a step are not dealt evenly to {num_devices()} devices: "
+                f"{num_filling} of them come twice; choose a train.batch_size that they divide"
+            )
+        )
 
 
 def restartable(batches: Callable[[], Iterator[tuple[Any, ...]]]) -> Any:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlcli.backend import keras
 from dlcli.spec.schema import TrainSpec
-from dlcli.training.batches import Batch, BatchSource, Share
+from dlcli.training.batches import Batch, BatchSource, size_of
+from dlcli.training.callbacks import CountPicturesOnce
 from dlcli.training.class_weights import Weights
 from dlcli.training.distribute import dealt, num_devices, own_share, restartable
 from dlcli.training.mixing import mixed
@@ -49,13 +51,29 @@ class Feed:
             "validation_batch_size": self.val.batch_size,
         }
 
+    def corrections(self) -> list[CountPicturesOnce]:
+        """Where the last batch of an epoch is filled up by more than the others are."""
+        train = self.train
+        *whole, last = (size_of(train, number) for number in range(train.num_batches))
+        *filled, last_filled = (
+            own_share().num_filled(size, train.batch_size) for size in (*whole, last)
+        )
+        if sum(whole) * last_filled == sum(filled) * last:
+            return []
+        return [CountPicturesOnce((sum(whole), last), (sum(filled), last_filled))]
+
     def _batches(self, epoch: int, step: int) -> Iterator[_Weighted]:
         train, spec = self.train, self.spec
         batches = train.shuffled(spec.seed, epoch, step)
         first = epoch * train.num_batches + step
-        for batch in mixed(batches, spec, train.num_batches, first):
-            is_whole = num_devices() > 1 and not train.is_dealt
-            yield _weighted(dealt(batch) if is_whole else batch, self.class_weights)
+        for number, batch in enumerate(mixed(batches, spec, train.num_batches, first), first):
+            if num_devices() == 1:
+                yield _weighted(batch, self.class_weights)
+                continue
+            most, num_images = train.batch_size, size_of(train, number % train.num_batches)
+            own = own_share().weights(num_images, most)
+            part = batch if train.is_dealt else dealt(batch, most)
+            yield _weighted(part, self.class_weights, own)
 
 
 class Accuracy(keras.metrics.CategoricalAccuracy):  # type: ignore[misc]
@@ -69,10 +87,16 @@ class Accuracy(keras.metrics.CategoricalAccuracy):  # type: ignore[misc]
         return super().update_state(y_true, y_pred, sample_weight)
 
 
-def _weighted(batch: Batch, class_weights: Weights | None) -> _Weighted:
-    """A picture weighs what its class does, and a mixed one what its mixture does."""
+def _weighted(
+    batch: Batch, class_weights: Weights | None, own: NDArray[np.float32] | None = None
+) -> _Weighted:
+    """A picture weighs what its class does, and a mixed one what its mixture does; times what it
+    weighs of its `own`, (B,)."""
     x, labels = batch
-    return batch if class_weights is None else (x, labels, labels @ class_weights)
+    if class_weights is None:
+        return batch if own is None else (x, labels, own)
+    weights = labels @ class_weights
+    return x, labels, weights if own is None else weights * own
 
 
 class _InTurn(keras.utils.PyDataset):  # type: ignore[misc]
@@ -91,21 +115,15 @@ class _InTurn(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class _Dealt(_InTurn):
-    """`_InTurn` for many devices: what fills up the last batch weighs nothing. The others weigh so
-    much more that Keras, which divides by the number of pictures, comes to the same mean."""
+    """`_InTurn` for many devices: what fills up a batch weighs nothing, and the others so much that
+    Keras, which takes the mean of the batches by their sizes, comes to that of the pictures."""
 
     def __getitem__(self, number: int) -> _Weighted:
         batches, share = self._batches, own_share()
-        x, labels, *weights = super().__getitem__(number)
-        num_images, size = batches.num_images, batches.batch_size
-        num_own = min(size, num_images - number * size)
-        num_filling = sum(
-            share.num_filling(min(size, num_images - start)) for start in range(0, num_images, size)
-        )
-        own = np.zeros(num_own + share.num_filling(num_own), np.float32)
-        own[:num_own] = (num_images + num_filling) / num_images
+        batch = batches.in_turn(number)
         if not batches.is_dealt:
-            x, labels = dealt((x, labels))
-            weights = [*map(share.of, weights)]
-        part = Share(share.num_processes, share.num_processes, share.process_id).of(own)
-        return x, labels, part * weights[0] if weights else part
+            batch = dealt(batch)
+        own = share.weights(size_of(batches, number)) > 0
+        num_filled = sum(share.num_filled(size_of(batches, one)) for one in range(len(self)))
+        factor = np.float32(num_filled / batches.num_images)
+        return _weighted(batch, self._class_weights, own * factor)

@@ -25,7 +25,7 @@ from dlcli.training.callbacks import (
 )
 from dlcli.training.checkpoint import Checkpoint
 from dlcli.training.class_weights import Weights
-from dlcli.training.distribute import num_devices
+from dlcli.training.distribute import num_devices, warn_of_filling
 from dlcli.training.feed import Accuracy, Feed
 from dlcli.training.interrupts import deferred_interrupt
 from dlcli.training.keeper import Keeper
@@ -71,6 +71,7 @@ def fit_model(  # noqa: PLR0917
     """
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
+    warn_of_filling(train.batch_size, reporter)
     trained = _with_augmentation(model, augmentation, train)
     own = variable_shares(model, shares or {})
     fit = _Fit(trained, train, val, spec, class_weights, stage, own)
@@ -91,7 +92,14 @@ def fit_model(  # noqa: PLR0917
         reporter,
         done_before=place.epoch * train.num_images,
     )
-    callbacks = [*averages, EndWhereLossIsLost(reporter), history, best, progress]
+    callbacks = [
+        *fit.feed.corrections(),
+        *averages,
+        EndWhereLossIsLost(reporter),
+        history,
+        best,
+        progress,
+    ]
     if keeper is not None and keeper.is_limited:
         callbacks.append(EndInTime(keeper))
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
@@ -138,7 +146,7 @@ def fit_again(
     )
     losing = EndWhereLossIsLost(reporter)
     reporter.report(StageStarted(stage.name, train.num_images * end))
-    _run(fit, [losing, progress], place, state, keeper, saved)
+    _run(fit, [*fit.feed.corrections(), losing, progress], place, state, keeper, saved)
     reporter.report(StageEnded(stage.name))
     return not losing.has_ended
 

@@ -9,7 +9,7 @@ from dlcli.cluster.team import Team
 from dlcli.data.dataset import Dataset
 from dlcli.data.split import TRAIN, VAL
 from dlcli.errors import ResourceError
-from dlcli.events import NullReporter, Reporter, Warned
+from dlcli.events import NullReporter, Reporter
 from dlcli.models.network import BuiltNetwork
 from dlcli.spec.schema import Spec
 from dlcli.training.augment import augmentation_layers
@@ -58,7 +58,6 @@ def train_network(
 
     batch_size = saved.facts["batch_size"] if saved else stage.batch_size or 1
     if team is not None:
-        _warn_of_filling(batch_size, reporter)
         history = fit(batch_size)
     else:
         history = with_batches_that_fit(fit, batch_size, network.model, reporter)
@@ -78,17 +77,6 @@ def follow_network(
         batch_size, saved = order
         with team.in_step():
             fitting.fit(batch_size, Follower(saved), saved)
-
-
-def _warn_of_filling(batch_size: int, reporter: Reporter) -> None:
-    num_devices, num_filling = own_share().num_devices, own_share().num_filling(batch_size)
-    if num_filling:
-        reporter.report(
-            Warned(
-                f"{batch_size} pictures a step are not dealt evenly to {num_devices} devices: "
-                f"{num_filling} of them come twice; choose a train.batch_size that they divide"
-            )
-        )
 
 
 class _Fitting:

@@ -1,6 +1,6 @@
 """A fit on several devices of one processor, in a process of its own.
 
-python -m tests.training.spread_fit BACKEND NUM_DEVICES FILE.npz SETTING...
+python -m tests.training.spread_fit BACKEND NUM_DEVICES NUM_IMAGES FILE.npz SETTING...
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pictures(num_images: int, batch_size: int, seed: int) -> ArrayBatches:
     return ArrayBatches(pixels, np.eye(2, dtype=np.float32)[labels], batch_size)
 
 
-def main(name: str, num_devices: str, file: str, *settings: str) -> None:
+def main(name: str, num_devices: str, num_images: str, file: str, *settings: str) -> None:
     """Writes the weights and the losses, and how many devices there were."""
     if name == "jax":
         os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={num_devices}"
@@ -54,7 +54,7 @@ def main(name: str, num_devices: str, file: str, *settings: str) -> None:
     spec = small_spec(*LAYERS, *settings)
     network = build_network(spec, len(CLASSES))
     (stage,) = plan_stages(spec)
-    train, val = pictures(46, 20, seed=0), pictures(25, 20, seed=1)
+    train, val = pictures(int(num_images), 20, seed=0), pictures(25, 20, seed=1)
     weights = None if spec.train.class_weights == "none" else np.array([0.5, 2.0], np.float32)
     augmentation = augmentation_layers(spec.augment)
     with to_train(network.model, spec.train.precision) as model:

@@ -80,8 +80,26 @@ def test_in_turn_is_the_order_of_the_index(dataset: Dataset, batches: Batches) -
 def test_a_batch_is_filled_up_with_its_own_first_pictures() -> None:
     for num_devices, expected in ((1, 5), (5, 5), (2, 6), (4, 8), (12, 12)):
         share = Share(num_devices)
-        assert share.num_filling(5) == expected - 5
+        assert share.num_filled(5) == expected
         np.testing.assert_array_equal(share.of(np.arange(5)), np.arange(expected) % 5)
+
+
+def test_all_its_pictures_come_equally_often_where_there_is_room() -> None:
+    for num_devices, most, expected in ((2, 10, 10), (2, 9, 6), (4, 20, 20), (4, 19, 8), (5, 5, 5)):
+        share = Share(num_devices)
+        assert share.num_filled(5, most) == expected
+        np.testing.assert_array_equal(share.of(np.arange(5), most), np.arange(expected) % 5)
+
+
+def test_a_weighted_mean_over_a_filled_batch_is_that_over_its_pictures() -> None:
+    losses = np.random.default_rng(0).random(5)
+    for most in (0, 30):
+        shares = [Share(6, 3, number) for number in range(3)]
+        filled = np.concatenate([share.of(losses, most) for share in shares])
+        weights = np.concatenate([share.weights(5, most) for share in shares])
+        assert len(filled) == (30 if most else 6)
+        assert (weights > 0).sum() == 5
+        assert (filled * weights).mean() == pytest.approx(losses.mean())
 
 
 def test_the_shares_of_all_processes_are_the_batch() -> None:
