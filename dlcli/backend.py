@@ -169,7 +169,6 @@ def _join(jax: Any, cluster: Cluster, device: str) -> None:
     """Connects jax with the other processes. That one is gone we notice ourselves, and end with a
     sentence; jax is to wait so long, where it would abort."""
     jax.config.update("jax_enable_recoverability", True)
-    jax.config.update("jax_cpu_collectives_implementation", "gloo")
     local = None if device == CPU or cluster.local_id is None else [cluster.local_id]
     jax.distributed.initialize(
         cluster.address,
@@ -180,10 +179,29 @@ def _join(jax: Any, cluster: Cluster, device: str) -> None:
         heartbeat_timeout_seconds=_JAX_PATIENCE,
         shutdown_timeout_seconds=_JAX_PATIENCE,
     )
+    from jax._src import xla_bridge
+    from jax._src.lib import _jax
     from jax.experimental.multihost_utils import sync_global_devices
+    from jax.extend.backend import register_backend_factory
 
-    with processor.silenced_stdout():  # where Gloo says whom it has reached
-        sync_global_devices("dlcli")
+    def connected_cpu() -> Any:
+        """jax would connect processors at what the host's own name stands for: on Debian that is
+        127.0.1.1, and elsewhere it may stand for nothing."""
+        client = jax._src.distributed.global_state.client
+        return xla_bridge.make_cpu_client(
+            _jax.make_gloo_tcp_collectives(client, hostname=cluster.own_address)
+        )
+
+    register_backend_factory(CPU, connected_cpu, priority=0, fail_quietly=False)
+    try:
+        with processor.silenced_stdout():  # where Gloo says whom it has reached
+            sync_global_devices("dlcli")
+    except RuntimeError as error:
+        raise ResourceError(
+            f"jax does not reach the other processes: {str(error).partition(chr(10))[0]}.",
+            where="--hosts",
+            fix="Let these hosts reach each other at all ports.",
+        ) from error
 
 
 def leave() -> None:

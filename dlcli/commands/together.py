@@ -82,9 +82,15 @@ def cluster_of(team: Team) -> Cluster:
     """The processes as the framework is to know them."""
     from dlcli.machine.device import Cluster
 
-    launch = team.launch
-    address = f"{launch.host}:{team.port}"
-    return Cluster(address, launch.num_processes, launch.process_id, launch.local_id)
+    launch, meeting = team.launch, team.meeting
+    host = f"[{launch.host}]" if ":" in launch.host else launch.host
+    return Cluster(
+        f"{host}:{meeting.port}",
+        launch.num_processes,
+        launch.process_id,
+        launch.local_id,
+        meeting.address,
+    )
 
 
 def require_for_many(spec: Spec) -> None:

@@ -13,12 +13,14 @@ CPU, GPU = "cpu", "gpu"
 @dataclass(frozen=True)
 class Cluster:
     """Process `process_id` of `num_processes` that take each step together, and meet at `address`.
-    `local_id` is the GPU of its host that it takes; None for all."""
+    `local_id` is the GPU of its host that it takes; None for all. The others reach it at
+    `own_address`."""
 
     address: str
     num_processes: int
     process_id: int
     local_id: int | None = None
+    own_address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlcli.cluster import meeting
 from dlcli.cluster import team as module
 from dlcli.cluster.launch import Launch
-from dlcli.cluster.team import PeerError, Team, joined
+from dlcli.cluster.link import PeerError
+from dlcli.cluster.team import Team, joined
 from dlcli.errors import ExitCode, ResourceError
 
 Work = Callable[[Team], Any]
@@ -54,6 +56,16 @@ def start(*works: Work, count: int | None = None) -> list[Process]:
     ]
 
 
+def heard_by(process: Process) -> PeerError:
+    """Why it was ended, once it is."""
+    for _ in range(200):
+        if process.ended:
+            break
+        time.sleep(0.05)
+    (heard,) = process.ended
+    return heard
+
+
 def agreeing(**facts: str) -> Work:
     return lambda team: team.agree(facts)
 
@@ -73,8 +85,7 @@ def test_what_differs_is_named_and_ends_all() -> None:
     words = "process 2 has another spec (epochs: 5 there, epochs: 3 in process 0)"
     assert words in str(error)
     for process in (second, third):
-        process._thread.join(5)
-        (heard,) = process.ended
+        heard = heard_by(process)
         assert words in str(heard)
         assert heard.exit_code == ExitCode.USAGE
 
@@ -109,12 +120,9 @@ def test_the_failure_of_one_ends_the_others_with_its_sentence() -> None:
     first, second, third = start(wait, fail, wait)
     assert str(second.wait().result) == "/runs: the disk is full."
     for process in (first, third):
-        for _ in range(100):
-            if process.ended:
-                break
-            ended.wait(0.05)
-        assert str(process.ended[0]) == "process 1 has ended: /runs: the disk is full."
-        assert process.ended[0].exit_code == ExitCode.RESOURCE
+        heard = heard_by(process)
+        assert str(heard) == "process 1 has ended: /runs: the disk is full."
+        assert heard.exit_code == ExitCode.RESOURCE
     ended.set()
 
 
@@ -148,7 +156,7 @@ def test_what_is_expected_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_that_does_not_come_ends_those_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "JOIN_SECONDS", 1.5)
+    monkeypatch.setattr(meeting, "JOIN_SECONDS", 1.5)
     first, second = start(agreeing(), agreeing(), count=3)
     for process in (first, second):
         error = process.wait().result
@@ -187,3 +195,54 @@ def test_a_taken_port_is_said() -> None:
         error = Process(launch, agreeing()).wait().result
     assert isinstance(error, ResourceError)
     assert "cannot be opened" in str(error)
+
+
+def test_all_know_where_the_others_reach_them() -> None:
+    """Process 0 alone sees where the others come from: those on its own host by the loopback."""
+    assert meeting.most_reachable(["127.0.0.1", "10.0.0.1", "127.0.0.1"]) == "10.0.0.1"
+    assert meeting.most_reachable(["::1"]) == "::1"
+    assert meeting.reached_at("127.0.0.1", own="10.0.0.1") == "10.0.0.1"
+    assert meeting.reached_at("10.0.0.2", own="10.0.0.1") == "10.0.0.2"
+    assert meeting.reached_at("fe80::1%eth0", own="fe80::2%eth0") == "fe80::1%eth0"
+    processes = start(*[where] * 2)
+    assert [process.wait().result for process in processes] == ["127.0.0.1"] * 2
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_they_meet_by_ipv6_as_well() -> None:
+    port = free_port()
+    processes = [Process(Launch("::1", port, 2, number), where) for number in range(2)]
+    assert [process.wait().result for process in processes] == ["::1", "::1"]
+
+
+def where(team: Team) -> str:
+    return team.meeting.address
+
+
+def test_a_port_of_the_framework_that_is_not_reached_ends_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(meeting, "_reaches", lambda *_: False)
+    first, second = start(agreeing(), agreeing())
+    for error in (first.wait().result, heard_by(second)):
+        assert "process 1 does not reach port" in str(error)
+        assert error.exit_code == ExitCode.RESOURCE
+
+
+def test_something_else_at_the_port_is_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "JOIN_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"220 mail.example.org ESMTP\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        error = Process(Launch("127.0.0.1", port, 2, 1), agreeing()).wait().result
+    assert f"process 0 was not met at 127.0.0.1:{port}" in str(error)

@@ -17,8 +17,8 @@ from dlcli import backend
 RANDOM = ("augment=[random_flip: horizontal]", "train.mix={mixup: 0.2}")
 WEIGHTED = ("train.class_weights=balanced", "train.ema=0.8")
 PLAIN = (
-    "model.layers=[rescaling: {scale: 0.02, offset: -2.5}, conv2d: {filters: 4, kernel_size: 3}, relu, "
-    "global_average_pooling2d]"
+    "model.layers=[rescaling: {scale: 0.02, offset: -2.5}, conv2d: {filters: 4, kernel_size: 3}, "
+    "relu, global_average_pooling2d]"
 )
 NUM_EPOCHS = 4
 
