@@ -11,6 +11,8 @@ from dlcli.errors import UsageError
 PORT = 29471
 """Where process 0 is met unless another port is named."""
 
+_DEALT_GPUS = {"SLURM_GPUS_PER_TASK", "SLURM_NTASKS_PER_GPU"}
+
 _NUMBERED = re.compile(r"([^,\[]+)(?:\[(\d+)[^\]]*\])?")
 """The first host of a list as SLURM writes it: `node[003-007,012]`."""
 
@@ -18,7 +20,8 @@ _NUMBERED = re.compile(r"([^,\[]+)(?:\[(\d+)[^\]]*\])?")
 @dataclass(frozen=True)
 class Launch:
     """Process `process_id` of `num_processes`, which meet at `host:port`, where process 0 runs.
-    `local_id` counts those of one host from 0; None where it has one process alone."""
+    `local_id` counts those of one host from 0, each of which takes the GPU of that number; None
+    where a process takes all that it sees."""
 
     host: str
     port: int
@@ -80,8 +83,17 @@ def find_launch(options: LaunchOptions, environment: Mapping[str, str]) -> Launc
     if num_processes == 1:
         return None
     num_local = _number(known.get("num_local")) or 1
-    local_id = _number(known.get("local_id")) if num_local > 1 else None
+    shares_gpus = num_local > 1 and not _has_own_gpus(environment, num_local)
+    local_id = _number(known.get("local_id")) if shares_gpus else None
     return Launch(host, port, num_processes, process_id, local_id)
+
+
+def _has_own_gpus(environment: Mapping[str, str], num_local: int) -> bool:
+    """Whether the launcher has dealt the GPUs of the host to its processes, each of which sees all
+    that it may take, and no others."""
+    visible = environment.get("CUDA_VISIBLE_DEVICES", "")
+    is_few = bool(visible) and len(visible.split(",")) < num_local
+    return is_few or not environment.keys().isdisjoint(_DEALT_GPUS)
 
 
 def _of_launcher(environment: Mapping[str, str]) -> dict[str, str]:

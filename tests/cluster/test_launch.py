@@ -44,6 +44,21 @@ def test_a_step_of_slurm_says_all() -> None:
     assert find_launch(LaunchOptions(), alone) == Launch("a1", PORT + 234, 4, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "local_id"),
+    [
+        ("CUDA_VISIBLE_DEVICES", "0,1", 1),
+        ("CUDA_VISIBLE_DEVICES", "1", None),
+        ("SLURM_GPUS_PER_TASK", "2", None),
+    ],
+)
+def test_a_process_takes_all_gpus_that_the_launcher_gave_it_alone(
+    name: str, value: str, local_id: int | None
+) -> None:
+    found = find_launch(LaunchOptions(), {**SLURM, name: value})
+    assert found == Launch("gpu007", PORT + 234, 4, 3, local_id)
+
+
 def test_open_mpi_says_all_on_one_host() -> None:
     assert find_launch(LaunchOptions(), OPEN_MPI) == Launch("127.0.0.1", PORT, 2, 1, local_id=1)
     two_hosts = {**OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "0"}
