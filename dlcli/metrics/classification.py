@@ -111,11 +111,12 @@ def top_k_accuracy(
 
 
 def mean_log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float | None:
-    """Mean of -log p(true class), natural logarithm; probabilities below 1e-7 count as that."""
+    """Mean of -log p(true class), natural logarithm, never below 0; probabilities below 1e-7 count as
+    that."""
     if not len(labels):
         return None
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(own, 1e-7)).mean())
+    return float(np.log(1 / np.clip(own, 1e-7, 1.0)).mean())
 
 
 def _ratio(part: np.int64, whole: np.int64) -> float | None:

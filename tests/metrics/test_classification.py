@@ -117,6 +117,12 @@ def test_the_log_loss_of_an_impossible_class_is_finite() -> None:
     assert loss == pytest.approx(-math.log(1e-7))
 
 
+def test_the_log_loss_of_certainty_is_zero_and_has_no_sign() -> None:
+    """Also where a softmax in float32 comes to a little more than 1."""
+    certain = np.array([[1.0, 0.0], [1.0000001, 0.0]], np.float32)
+    assert f"{mean_log_loss(certain, np.array([0, 0])):.3f}" == "0.000"
+
+
 def test_nothing_has_no_top_k_and_no_log_loss() -> None:
     probabilities, labels = np.zeros((0, 3)), np.zeros(0, np.int64)
     assert top_k_accuracy(probabilities, labels, 2) is None
