@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,6 +24,8 @@ from ruamel.yaml import YAML
 
 from dlcli import __version__
 from dlcli.cli import app
+from dlcli.cluster.launch import LaunchOptions, find_launch
+from tests.benchmarks.__main__ import NAMES
 from tests.conftest import ROOT, Command
 from tests.make_readme_svg import PICTURE, screen_lines, terminal_output
 
@@ -192,6 +195,26 @@ def test_readme_workflow_trains_gates_exports_and_keeps_the_report(tmp_path: Pat
         assert (tmp_path / path).exists(), path
 
 
+def test_readme_job_of_kubernetes_says_all_that_a_process_must_know() -> None:
+    (body,) = [body for _, body in BLOCK.findall(README.read_text()) if "kind: Job" in body]
+    service, job = YAML(typ="safe").load_all(body)
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    assert service["metadata"]["name"] == pod["subdomain"]
+    assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
+    (container,) = pod["containers"]
+    program, *words = container["command"]
+    assert program == "dlcli"
+    parse(words)
+    options = dict(pairwise(words))
+    num_processes = int(options["--num-processes"])
+    assert num_processes == spec["completions"] == spec["parallelism"]
+    assert options["--hosts"].startswith(f"{job['metadata']['name']}-0.{pod['subdomain']}:")
+    typed = LaunchOptions(options["--hosts"], num_processes)
+    launch = find_launch(typed, {"JOB_COMPLETION_INDEX": "3"})
+    assert launch is not None
+    assert (launch.process_id, launch.num_processes) == (3, 4)
+
+
 def dlcli_lines(script: str) -> Iterator[list[str]]:
     """The words behind each `dlcli` of a script or of what a terminal shows (`Ship it:  dlcli`)."""
     script = re.sub(r"\\\n\s*", " ", HEREDOC.sub("", script))
@@ -333,6 +356,14 @@ def test_readme_exit_codes_are_those_of_the_code() -> None:
 
     listed = re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)
     assert [int(code) for code in listed] == [code.value for code in ExitCode]
+
+
+def test_every_number_measured_names_the_benchmark_that_repeats_it() -> None:
+    text = README.read_text().partition("## Measured")[2]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= 15
+    for *_, name in rows:
+        assert name.strip(" `|") in NAMES
 
 
 def test_changelog_speaks_of_this_version() -> None:
