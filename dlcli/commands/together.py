@@ -58,6 +58,7 @@ def together(options: TrainOptions, on_end: OnEnd) -> Iterator[Team | None]:
     """The other processes, once all have come; None for one on its own.
 
     Raises:
+        SpecError: with every fault of the spec.
         UsageError: for what one process alone can do.
         ResourceError: if one does not come.
     """
@@ -67,10 +68,7 @@ def together(options: TrainOptions, on_end: OnEnd) -> Iterator[Team | None]:
     if options.launch is None or options.dry_run:
         yield None
         return
-    if options.refit:
-        raise UsageError(
-            "one process trains once more.", where="--refit", fix="Leave it out with many."
-        )
+    _require_before_meeting(options)
     with joined(options.launch, on_end) as team:
         team.on_interrupt, team.on_leave = _thread.interrupt_main, backend.leave
         if not team.leads:
@@ -78,19 +76,21 @@ def together(options: TrainOptions, on_end: OnEnd) -> Iterator[Team | None]:
         yield team
 
 
-def cluster_of(team: Team) -> Cluster:
-    """The processes as the framework is to know them."""
-    from dlcli.machine.device import Cluster
+def _require_before_meeting(options: TrainOptions) -> None:
+    """What can be known before one waits for another.
 
-    launch, meeting = team.launch, team.meeting
-    host = f"[{launch.host}]" if ":" in launch.host else launch.host
-    return Cluster(
-        f"{host}:{meeting.port}",
-        launch.num_processes,
-        launch.process_id,
-        launch.local_id,
-        meeting.address,
-    )
+    Raises:
+        SpecError: with every fault of the spec.
+        UsageError: if the processes have nothing to do together.
+    """
+    from dlcli.commands.train import read_options
+
+    if options.refit:
+        raise UsageError(
+            "one process trains once more.", where="--refit", fix="Leave it out with many."
+        )
+    if options.resume is None:
+        require_for_many(read_options(options).spec)
 
 
 def require_for_many(spec: Spec) -> None:
@@ -112,6 +112,21 @@ def require_for_many(spec: Spec) -> None:
             fix="Train all layers of a network (model.layers, or model.weights: random), or use "
             "one process with all GPUs of its host.",
         )
+
+
+def cluster_of(team: Team) -> Cluster:
+    """The processes as the framework is to know them."""
+    from dlcli.machine.device import Cluster
+
+    launch, meeting = team.launch, team.meeting
+    host = f"[{launch.host}]" if ":" in launch.host else launch.host
+    return Cluster(
+        f"{host}:{meeting.port}",
+        launch.num_processes,
+        launch.process_id,
+        launch.local_id,
+        meeting.address,
+    )
 
 
 def with_team(plan: Plan, team: Team) -> NetworkPlan:

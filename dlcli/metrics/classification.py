@@ -111,7 +111,7 @@ def top_k_accuracy(
 
 
 def mean_log_loss(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float | None:
-    """Mean of -log p(true class), natural logarithm, never below 0; probabilities below 1e-7 count as
+    """Mean of -log p(true class), natural logarithm, 0 or more; probabilities below 1e-7 count as
     that."""
     if not len(labels):
         return None

@@ -194,11 +194,16 @@ def test_another_spec_and_other_pictures_end_all(work: Path) -> None:
     assert first.is_file()
 
 
+ONE_OF_TWO = ("--hosts", "127.0.0.1:1", "--num-processes", "2", "--process-id", "1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--hosts", "a:1"), "--num-processes and --process-id: it is not known"),
         (("--backend", "tensorflow", "--hosts", "a:1"), "many processes train with jax"),
+        ((*ONE_OF_TWO, "--set", "train.max_time=3m"), "train.max_time: each process has a clock"),
+        ((*ONE_OF_TWO, "--refit"), "--refit: one process trains once more"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(
