@@ -10,14 +10,19 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from dlcli.machine.packages import installed_versions
 from tests.benchmarks.measure import machine
+from tests.benchmarks.row import Row
 
-ROWS, FILE = "--rows", "benchmarks"
-KEYS = ("what", "at_least", "measured")
+ROWS, ERROR, FILE = "--rows", "error", "benchmarks"
+HEAD = Row("what", "measured", "asked", "data")
 NAMES = (
     "main_job",
     "from_nothing",
@@ -33,57 +38,110 @@ NAMES = (
     "unknown",
     "sets",
     "exports",
+    "hosts",
     "gpu",
     "small",
 )
 
 
 def main(names: list[str]) -> int:
-    """Runs the benchmarks of these names, or all, and keeps what they say."""
+    """Runs the benchmarks of these names, or all, and keeps what they say: after each one, so that
+    a run of hours that is stopped leaves what it had."""
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}")
         return 2
-    head = (f"On {machine()}, {versions()}:", "", "| | at least | measured |", "|---|---|---|")
-    print("\n".join(head), flush=True)
-    measured = {name: list(measure(name)) for name in names or NAMES}
-    lines = [line for rows in measured.values() for line in map(line_of, rows)]
-    Path(f"{FILE}.md").write_text("\n".join([*head, *lines, ""]), encoding="utf-8")
-    document = {
-        "machine": machine(),
-        "versions": installed_versions(),
-        "benchmarks": {
-            name: [dict(zip(KEYS, row, strict=True)) for row in rows]
-            for name, rows in measured.items()
-        },
-    }
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    Path(f"{FILE}.json").write_text(f"{text}\n", encoding="utf-8")
-    return 0
+    report = Report()
+    print("\n".join(report.lines()), flush=True)
+    for name in names or NAMES:
+        report.add(name)
+        report.write()
+    return 1 if report.failed else 0
 
 
-def measure(name: str) -> Iterator[list[str]]:
-    """The rows of one benchmark, printed as they come.
+@dataclass
+class Report:
+    """What the benchmarks that have ended said, how many seconds each took, and the errors of those
+    that failed, by their names."""
+
+    when: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d}")
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str) -> None:
+        """Runs one, and prints its rows as they come."""
+        began = time.perf_counter()
+        self.rows[name] = []
+        try:
+            for row in measure(name):
+                print(line_of(row), flush=True)
+                self.rows[name].append(row)
+        except RuntimeError as error:
+            self.failed[name] = str(error)
+            print(failure_of(name, str(error)), flush=True)
+        self.seconds[name] = round(time.perf_counter() - began, 1)
+
+    def lines(self) -> list[str]:
+        """The file in Markdown."""
+        lines = [f"On {machine()}, {versions()}:", "", line_of(HEAD), "|---|---|---|---|"]
+        lines += [line_of(row) for rows in self.rows.values() for row in rows]
+        for name, error in self.failed.items():
+            lines += ["", failure_of(name, error)]
+        return lines
+
+    def document(self) -> dict[str, Any]:
+        """The file in JSON."""
+        return {
+            "when": self.when,
+            "machine": machine(),
+            "versions": installed_versions(),
+            "seconds": self.seconds,
+            "failed": self.failed,
+            "benchmarks": {
+                name: [row.to_json() for row in rows] for name, rows in self.rows.items()
+            },
+        }
+
+    def write(self) -> None:
+        """Both files, into the current folder."""
+        text = json.dumps(self.document(), indent=2, ensure_ascii=False)
+        Path(f"{FILE}.json").write_text(f"{text}\n", encoding="utf-8")
+        Path(f"{FILE}.md").write_text("\n".join([*self.lines(), ""]), encoding="utf-8")
+
+
+def measure(name: str) -> Iterator[Row]:
+    """The rows of one benchmark as they come.
 
     It runs in a process of its own: the peak of a child's memory counts from that of its parent.
 
     Raises:
-        subprocess.CalledProcessError: if it fails.
+        RuntimeError: if it fails, with its error in one line.
     """
     command = [sys.executable, "-m", "tests.benchmarks", ROWS, name]
+    error = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None
         for line in process.stdout:
-            row: list[str] = json.loads(line)
-            print(line_of(row), flush=True)
-            yield row
+            found = json.loads(line)
+            if ERROR in found:
+                error = found[ERROR]
+            else:
+                numbers = {key: tuple(found[key]) for key in ("values", "baseline")}
+                yield Row(**{**found, **numbers})
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
+        raise RuntimeError(error or f"exit status {process.returncode}")
 
 
-def line_of(row: Sequence[str]) -> str:
+def line_of(row: Row) -> str:
     """A row of the table in Markdown."""
-    return f"| {' | '.join(row)} |"
+    cells = (cell.replace("|", r"\|") for cell in (row.what, row.data, row.asked, row.measured))
+    return f"| {' | '.join(cells)} |"
+
+
+def failure_of(name: str, error: str) -> str:
+    """A line below the table."""
+    return f"`{name}` failed: {error}"
 
 
 def versions() -> str:
@@ -94,12 +152,23 @@ def versions() -> str:
 
 
 def print_rows(name: str) -> int:
-    """Runs one of them: a line of JSON a row."""
+    """Runs one of them: a line of JSON a row, and one with the error if it fails."""
     # What a library prints must not come between the rows.
     rows, sys.stdout = sys.stdout, sys.stderr
-    for row in importlib.import_module(f"tests.benchmarks.{name}").rows():
-        print(json.dumps(row), file=rows, flush=True)
+    try:
+        for row in importlib.import_module(f"tests.benchmarks.{name}").rows():
+            print(json.dumps(asdict(row)), file=rows, flush=True)
+    except Exception as error:
+        print(json.dumps({ERROR: one_line(error)}), file=rows, flush=True)
+        raise
     return 0
+
+
+def one_line(error: Exception) -> str:
+    """Its class, and the first and the last line of what it says: a failed command is named in
+    the first, and the last is that of its traceback."""
+    lines = str(error).strip().splitlines()
+    return ": ".join(dict.fromkeys([type(error).__name__, *lines[:1], *lines[-1:]]))
 
 
 if __name__ == "__main__":

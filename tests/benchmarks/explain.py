@@ -16,18 +16,19 @@ from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.data.pixels import PixelFormat, read_image
 from dlcli.events import NullReporter
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import described
+from tests.benchmarks.row import Row, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 Pixels = NDArray[np.uint8]
 DATA = SHARED / "data" / "animals5"
 PAIRS, LEAST, SIDE = 100, 0.8, 224
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """How many of the maps lie on the half asked about, for two ways to join the photos."""
     if not DATA.exists():
-        yield "heat maps on two photos side by side", "present", f"absent: {DATA}"
+        yield said("heat maps on two photos side by side", f"absent: {DATA}", asked="present")
         return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         work = Path(folder)
@@ -69,7 +70,8 @@ def _judge(opened: OpenedRun) -> Iterator[Row]:
         what = f"two photos side by side, {how}: maps that lie on the half asked about"
         right = float(np.mean(np.array(shares) > 0.5))
         listed = f"{right:.0%} of {len(shares)} (on average {np.mean(shares):.0%} of a map)"
-        yield what, f">= {LEAST:.0%}", listed
+        data = f"{PAIRS} pairs of {described(DATA / 'test')}"
+        yield Row(what, listed, f">= {LEAST:.0%}", data, "share", (right,))
 
 
 def _questions() -> Iterator[_Question]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dlcli.commands.exported import MODEL_FILES
 from dlcli.errors import ResourceError
-from tests.export.every_network import NETWORKS, LivelyNetwork
+from tests.benchmarks.row import Row, said
+from tests.export.every_network import NETWORKS, NUM_PICTURES, SIZE, LivelyNetwork
 
-Row = tuple[str, str, str]
+ASKED, DATA = "1e-4", f"made: {NUM_PICTURES} noise pictures of {SIZE} px"
 
 
 def rows() -> Iterator[Row]:
@@ -18,16 +19,17 @@ def rows() -> Iterator[Row]:
     for name in NETWORKS:
         network = LivelyNetwork(name)
         for form in MODEL_FILES:
-            yield f"{name} at 64 px, {form}", "1e-4", _measure(network, form)
+            yield _measure(f"{name} at {SIZE} px, {form}", network, form)
 
 
-def _measure(network: LivelyNetwork, form: str) -> str:
+def _measure(what: str, network: LivelyNetwork, form: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         try:
             written = network.write(form, Path(folder))
         except ResourceError as error:
-            return error.what
-    return (
+            return said(what, error.what, asked=ASKED, data=DATA)
+    detail = (
         f"{written.difference:.1e}, same top class {written.agreement:.0%}, "
         f"{written.size_bytes / 1e6:.1f} MB"
     )
+    return Row(what, detail, ASKED, DATA, "probability", (written.difference,))

@@ -7,11 +7,12 @@ import json
 import statistics
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from dlcli.machine.driver import find_driver
 from tests.benchmarks.measure import Measured, repeat, run
+from tests.benchmarks.row import Row, against, alone, said
 
-Row = tuple[str, str, str]
 NETWORKS = {
     "EfficientNet-Lite0 at 224 px": (128, 30, "model.backbone=efficientnet-lite0", "224"),
     "ResNet-50 at 224 px": (128, 30, "model.backbone=resnet50", "224"),
@@ -21,34 +22,45 @@ NETWORKS = {
 
 LEAST, TIMES = 0.9, 3
 
+_Found = list[dict[str, Any]]
+
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """Of each network its speed, the time of an epoch, the time waited and the memory."""
     gpus = find_driver().gpus
     if not gpus:
-        yield "training on a GPU", "present", "absent: no GPU here"
+        yield said("training on a GPU", "absent: no GPU here", asked="present")
         return
     for name, (size, count, backbone, side) in NETWORKS.items():
         settings = (backbone, "model.weights=random", f"data.image_size={side}")
-        yield _row(f"{gpus[0].name}: {name}", size, count, settings)
+        data = f"made: {size * count:,} noise pictures of {side} px"
+        found = _measure(size, count, settings)
+        yield from _rows_of(f"{gpus[0].name}: {name}", data, size * count, *found)
 
 
-def _row(what: str, size: int, count: int, settings: tuple[str, ...], device: str = "gpu") -> Row:
+def _measure(
+    size: int, count: int, settings: tuple[str, ...], device: str = "gpu"
+) -> tuple[_Found, _Found]:
+    """What the loops of dlcli and the bare ones say, taken in turns."""
+
     def loop(kind: str) -> Measured:
         command = (sys.executable, "-m", "tests.benchmarks.gpu_loop", kind, "jax", device)
         return run((*command, size, count, *settings))
 
     ours, bare = repeat(TIMES, lambda: loop("dlcli"), lambda: loop("bare"))
-    pairs = [(json.loads(a.stdout), json.loads(b.stdout)) for a, b in zip(ours, bare, strict=True)]
-    ratios = [one["images_per_second"] / other["images_per_second"] for one, other in pairs]
-    speed = statistics.median(one["images_per_second"] for one, _ in pairs)
-    peaks = [one["peak_bytes"] for one, _ in pairs if one["peak_bytes"] is not None]
-    memory = f", {max(peaks) / 1e9:.1f} GB" if peaks else ""
-    waiting = max(0.0, 1 - statistics.median(ratios))
-    epoch = size * count
-    detail = (
-        f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}): "
-        f"{speed:.0f} pictures a second, an epoch of {epoch} in {epoch / speed:.1f} s, "
-        f"{waiting:.0%} of the time waited{memory}"
-    )
-    return f"{what}, the speed of a bare loop", f">= {LEAST}", detail
+    return [json.loads(one.stdout) for one in ours], [json.loads(one.stdout) for one in bare]
+
+
+def _rows_of(what: str, data: str, epoch: int, ours: _Found, bare: _Found) -> Iterator[Row]:
+    """`epoch` has that many pictures."""
+    speeds, baseline = ([one["images_per_second"] for one in found] for found in (ours, bare))
+    compared, asked = f"{what}, the speed of a bare loop", f">= {LEAST}x"
+    yield against(compared, speeds, baseline, "pictures/s", asked=asked, data=data)
+    yield alone(f"{what}, an epoch", [epoch / one for one in speeds], "s", data=data)
+    waited = [max(0.0, 1 - one / other) for one, other in zip(speeds, baseline, strict=True)]
+    shares = f"{statistics.median(waited):.0%} ({min(waited):.0%}-{max(waited):.0%})"
+    what_waited = f"{what}, the share of the time waited"
+    yield Row(what_waited, shares, data=data, unit="share", values=tuple(waited))
+    peaks = [one["peak_bytes"] / 1e9 for one in ours if one["peak_bytes"] is not None]
+    if peaks:
+        yield alone(f"{what}, peak memory of the GPU", peaks, "GB", data=data)

@@ -18,9 +18,10 @@ from dlcli.processor import has_int8_products, num_threads
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.workers import in_order
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import described
+from tests.benchmarks.row import Row, against, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 DATA = SHARED / "data"
 BODIES = (FLOAT32, INT8) = ("float32", "int8")
 SEEDS, TURNS, NUM_PICTURES, CHUNK = (0, 1, 2), 15, 64, 8
@@ -36,11 +37,15 @@ class _Run:
     def body(self) -> Path:
         return self.folder / "model" / "body.tflite"
 
+    @property
+    def num_right(self) -> int:
+        return round(self.accuracy * self.num_images)
+
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The speed and the size of the bodies, and how right the runs on them are."""
     if not DATA.exists():
-        yield "int8 bodies on photos", "present", f"absent: {DATA}"
+        yield said("int8 bodies on photos", f"absent: {DATA}", asked="present")
         return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         animals, clothing, insects = (
@@ -49,16 +54,38 @@ def rows() -> Iterator[Row]:
         )
         first = {body: runs[0].body for body, runs in animals.items()}
         yield from _speed(first)
-        sizes = [first[body].stat().st_size / 1e6 for body in (INT8, FLOAT32)]
-        yield "size of the body", "", f"{sizes[0]:.1f} MB against {sizes[1]:.1f}"
+        int8, float32 = ([first[body].stat().st_size / 1e6] for body in (INT8, FLOAT32))
+        yield against("size of the body", int8, float32, "MB", data="a run on animals5")
         for name, runs in (("animals5", animals), ("clothing10", clothing)):
-            lost = 100 * (_accuracy(runs[FLOAT32]) - _accuracy(runs[INT8]))
-            what = f"{name}: accuracy on test, int8 against float32, means of {len(SEEDS)} seeds"
-            yield what, "1 point less at most", f"{-lost:+.2f} points: {_listed(runs)}"
-        pictures = insects[INT8][0].num_images
-        lost = pictures * (_accuracy(insects[FLOAT32]) - _accuracy(insects[INT8]))
-        what = f"hymenoptera: right of its {pictures} val pictures, likewise"
-        yield what, "3 less at most", f"{-lost:+.1f} pictures: {_listed(insects)}"
+            yield _points(name, runs)
+        yield _pictures("hymenoptera", insects)
+
+
+def _points(name: str, runs: dict[str, list[_Run]]) -> Row:
+    lost = 100 * (_accuracy(runs[FLOAT32]) - _accuracy(runs[INT8]))
+    return Row(
+        f"{name}: accuracy on test, int8 against float32, means of {len(SEEDS)} seeds",
+        f"{-lost:+.2f} points: {_listed(runs)}",
+        asked="1 point less at most",
+        data=described(DATA / name / "test"),
+        unit="share",
+        values=tuple(one.accuracy for one in runs[INT8]),
+        baseline=tuple(one.accuracy for one in runs[FLOAT32]),
+    )
+
+
+def _pictures(name: str, runs: dict[str, list[_Run]]) -> Row:
+    pictures = runs[INT8][0].num_images
+    lost = pictures * (_accuracy(runs[FLOAT32]) - _accuracy(runs[INT8]))
+    return Row(
+        f"{name}: right of its {pictures} val pictures, likewise",
+        f"{-lost:+.1f} pictures: {_listed(runs)}",
+        asked="3 less at most",
+        data=described(DATA / name / "val"),
+        unit="pictures",
+        values=tuple(one.num_right for one in runs[INT8]),
+        baseline=tuple(one.num_right for one in runs[FLOAT32]),
+    )
 
 
 def _train(folder: Path, name: str, body: str, seed: int) -> _Run:
@@ -88,18 +115,15 @@ def _speed(bodies: dict[str, Path]) -> Iterator[Row]:
             processor[name].append(len(pixels) / (time.process_time() - began_processor))
     known = {True: "has", False: "has no", None: "may have"}[has_int8_products()]
     what = f"features a second, int8 against float32 (this processor {known} int8 products)"
-    yield what, ">= 2.2x", _ratio(wall)
-    yield "the same, a second of the processor", "", _ratio(processor)
+    data, unit = f"{NUM_PICTURES} photos of animals5/test", "features/s"
+    yield against(what, wall[INT8], wall[FLOAT32], unit, asked=">= 2.2x", data=data)
+    what = "the same, a second of the processor"
+    yield against(what, processor[INT8], processor[FLOAT32], unit, data=data)
 
 
 def _features(body: LiteRtBody, pixels: NDArray[np.uint8]) -> None:
     chunks = [pixels[start : start + CHUNK] for start in range(0, len(pixels), CHUNK)]
     assert sum(len(rows) for rows in in_order(body.features, chunks, num_threads())) == len(pixels)
-
-
-def _ratio(speeds: dict[str, list[float]]) -> str:
-    int8, float32 = (statistics.median(speeds[body]) for body in (INT8, FLOAT32))
-    return f"{int8 / float32:.2f}x: {int8:.0f}/s against {float32:.0f}/s"
 
 
 def _accuracy(runs: Sequence[_Run]) -> float:

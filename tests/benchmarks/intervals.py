@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import described
+from tests.benchmarks.row import Row, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 DATA = SHARED / "data"
 SEEDS = range(20)
 LEAST = 17
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """Of how many seeds the interval holds, for two data sets."""
     for name, untouched in (("animals5", "test"), ("hymenoptera", "val")):
         folder = DATA / name
         if not folder.exists():
-            yield f"intervals on {name}", "present", f"absent: {folder}"
+            yield said(f"intervals on {name}", f"absent: {folder}", asked="present")
             continue
         with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as work:
             yield _count(folder / "train", folder / untouched, Path(work))
@@ -45,4 +46,5 @@ def _count(train: Path, untouched: Path, work: Path) -> Row:
         above += accuracy > high
     what = f"{untouched.parent.name}: runs whose interval holds on {untouched.name}/"
     detail = f"{held} of {len(SEEDS)} ({below} were less right there, {above} more)"
-    return what, f">= {LEAST} of {len(SEEDS)}", detail
+    least = f">= {LEAST} of {len(SEEDS)}"
+    return Row(what, detail, least, described(untouched), "runs", (held,))

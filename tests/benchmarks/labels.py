@@ -16,9 +16,9 @@ from dlcli.commands.label_check import LabelIssue, find_label_issues
 from dlcli.data.index import index_dataset
 from dlcli.events import NullReporter
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.row import Row, alone, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 Picture = tuple[Path, str]
 Trial = tuple[Sequence[LabelIssue], frozenset[int]]
 DATA = SHARED / "data"
@@ -33,9 +33,9 @@ FOREIGN = (
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured) of what a run says of the labels of real photos."""
+    """What a run says of the labels of real photos."""
     if not DATA.exists():
-        yield "labels of real photos", "present", f"absent: {DATA}"
+        yield said("labels of real photos", f"absent: {DATA}", asked="present")
         return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         bench = _Bench(Path(folder))
@@ -53,19 +53,20 @@ class _Bench:
     def judge(self, name: str, promised: tuple[float, float]) -> Iterator[Row]:
         files = sorted((DATA / name / "train").glob("*/*"))
         pictures = [(path, path.parent.name) for path in files]
+        data = f"{name}/train, {len(pictures)} photos"
         unmoved, _ = self.find(f"{name}.csv", pictures)
-        yield f"{name}, labels as they are", "", _counts(unmoved, len(pictures))
+        yield _counts(f"{name}, labels as they are", unmoved, data, len(pictures))
         _, seconds = self.find(f"{name}.csv", pictures)
-        yield "the same again", "", f"{seconds:.1f} s"
+        yield alone("the same again", [seconds], "s", data=data)
         for share in SHARES:
             trials = [self.trial(f"{name}.csv", pictures, share, seed) for seed in SEEDS]
             what = f"{name}, {share:.0%} of {len(pictures)} labels moved"
-            yield from _quality(what, trials, promised if share == SHARES[0] else None)
+            yield from _quality(what, trials, data, promised if share == SHARES[0] else None)
         for template in ("transfer", "scratch"):
             trained = self.trial(f"{name}-{template}.csv", pictures, SHARES[0], SEEDS[0], template)
             what = f"{name}, by a run on the moved labels, template {template}"
-            yield from _quality(what, [trained], None)
-        yield from self.foreign(name, pictures)
+            yield from _quality(what, [trained], data, None)
+        yield self.foreign(name, pictures, data)
 
     def trial(
         self,
@@ -82,7 +83,7 @@ class _Bench:
         self.write(manifest, moved)
         return self.find(manifest, moved, self.train(manifest, template))[0], places
 
-    def foreign(self, name: str, pictures: Sequence[Picture]) -> Iterator[Row]:
+    def foreign(self, name: str, pictures: Sequence[Picture], data: str) -> Row:
         photos = sorted((DATA / "imagenet_100").glob("*.JPEG"))
         strange = [photo for photo in photos if photo.stem.partition("_")[2] in FOREIGN]
         if len(strange) != len(FOREIGN):
@@ -93,7 +94,9 @@ class _Bench:
         outliers = [issue.row for issue in found if issue.kind == "outlier"]
         hits = sum(row >= len(pictures) for row in outliers)
         what = f"{name}, {len(added)} foreign photos added: found as outliers"
-        yield what, ">= 8", f"{hits} (and {len(outliers) - hits} others)"
+        listed = f"{hits} (and {len(outliers) - hits} others)"
+        data = f"{data}, and {len(added)} of imagenet_100"
+        return Row(what, listed, ">= 8", data, "photos", (hits,))
 
     def find(
         self, manifest: str, pictures: Sequence[Picture], run_name: str = "imagenet"
@@ -140,6 +143,7 @@ def move_labels(
 def _quality(
     what: str,
     trials: Sequence[Trial],
+    data: str,
     promised: tuple[float, float] | None,
 ) -> Iterator[Row]:
     """Means over the trials; the worst N are as many as were moved."""
@@ -152,11 +156,15 @@ def _quality(
         flagged.append(len(hits))
     least = [f">= {value}" for value in promised] if promised else ["", ""]
     listed = f"{np.mean(precisions):.2f} of {np.mean(flagged):.0f} found"
-    yield f"{what}: precision", least[0], listed
-    yield "the same: recall", least[1], f"{np.mean(recalls):.2f}"
-    yield "the same: of the worst N, N labels moved", "", f"{np.mean(worst):.2f}"
+    for name, text, asked, shares in (
+        (f"{what}: precision", listed, least[0], precisions),
+        ("the same: recall", f"{np.mean(recalls):.2f}", least[1], recalls),
+        ("the same: of the worst N, N labels moved", f"{np.mean(worst):.2f}", "", worst),
+    ):
+        yield Row(name, text, asked, data, "share", tuple(shares))
 
 
-def _counts(found: Sequence[LabelIssue], num_pictures: int) -> str:
+def _counts(what: str, found: Sequence[LabelIssue], data: str, num_pictures: int) -> Row:
     labels = sum(issue.kind == "unlikely_label" for issue in found)
-    return f"{labels} unlikely labels and {len(found) - labels} outliers of {num_pictures}"
+    listed = f"{labels} unlikely labels and {len(found) - labels} outliers of {num_pictures}"
+    return Row(what, listed, data=data, unit="unlikely labels", values=(labels,))

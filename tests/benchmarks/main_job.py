@@ -12,27 +12,28 @@ from tests.benchmarks.measure import (
     DLCLI,
     Measured,
     frameworks_imported,
-    median_seconds,
-    peak,
+    megabytes,
     repeat,
     run,
     seconds,
 )
+from tests.benchmarks.pictures import SAMPLE_PHOTO, described
+from tests.benchmarks.row import Row, against, alone, said
 from tests.conftest import ROOT, SHARED
 
-Row = tuple[str, str, str]
 CAT = ROOT / "sample_data" / "cat.jpg"
 ANIMALS, HYMENOPTERA = SHARED / "data" / "animals5", SHARED / "data" / "hymenoptera"
 REPEATS = 5
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured) of everything the main job promises."""
+    """Everything the main job promises."""
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         bench = _Bench(Path(folder))
         yield from bench.training()
         yield from bench.accuracy()
         yield from bench.predicting()
+        yield from bench.predicting_many()
         yield from bench.parity()
 
 
@@ -57,39 +58,47 @@ class _Bench:
 
     def training(self) -> Iterator[Row]:
         first = self.train()
-        yield "train, the very first on a machine", "<= 30 s", f"{first.seconds:.1f} s"
+        what, data = "train, the very first on a machine", described(ANIMALS / "train")
+        yield alone(what, seconds([first]), "s", asked="<= 30 s", data=data)
         [fresh] = repeat(REPEATS, self.train_on_new_pictures)
         [again] = repeat(REPEATS, self.train)
         loaded = frameworks_imported((*DLCLI, "train", ANIMALS / "train"), **self.environment)
-        yield "train, body there, pictures new", "<= 8 s", seconds(fresh)
-        yield "its peak memory", "<= 600 MB", peak(fresh)
-        yield "its frameworks", "none", loaded
-        yield "train, the same folder again", "<= 4 s", seconds(again)
+        what = "train, body there, pictures new"
+        yield alone(what, seconds(fresh), "s", asked="<= 8 s", data=data)
+        yield alone("its peak memory", megabytes(fresh), "MB", asked="<= 600 MB", data=data)
+        yield said("its frameworks", loaded, asked="none", data=data)
+        what = "train, the same folder again"
+        yield alone(what, seconds(again), "s", asked="<= 4 s", data=data)
 
     def accuracy(self) -> Iterator[Row]:
         tested = self.dlcli("evaluate", ANIMALS / "test", "--json", "--quiet")
         accuracy = json.loads(tested.stdout)["report"]["accuracy"]
-        yield "animals5: accuracy on test", ">= 0.965", f"{accuracy:.4f}"
+        yield _accuracy("animals5: accuracy on test", accuracy, ">= 0.965", ANIMALS / "test")
         trained = self.dlcli("train", HYMENOPTERA, "--json", "--quiet", "--name", "hymenoptera")
         accuracy = json.loads(trained.stdout)["val"]["accuracy"]
-        yield "hymenoptera: accuracy on its val", ">= 0.935", f"{accuracy:.4f}"
+        what = "hymenoptera: accuracy on its val"
+        yield _accuracy(what, accuracy, ">= 0.935", HYMENOPTERA / "val")
 
     def predicting(self) -> Iterator[Row]:
         one = (*DLCLI, "predict", CAT, "--run", "train-1")
         floor = Path(__file__).with_name("litert_alone.py")
         body = self.runs / "train-1" / "model" / "body.tflite"
-        [alone, bare, help_] = repeat(
+        [whole, bare, help_] = repeat(
             4 * REPEATS,
             lambda: run(one, **self.environment),
             lambda: run((DLCLI[0], floor, body, CAT)),
             lambda: self.dlcli("--help"),
         )
-        yield "predict one picture", "<= 0.30 s", seconds(alone)
-        times = f"{median_seconds(alone) / median_seconds(bare):.2f}x: {seconds(bare)}"
-        yield "the same, against LiteRT alone", "<= 2x", times
-        yield "its peak memory", "<= 130 MB", peak(alone)
-        yield "its frameworks", "none", frameworks_imported(one, **self.environment)
-        yield "--help", "<= 0.25 s", seconds(help_)
+        ours, data = seconds(whole), SAMPLE_PHOTO
+        yield alone("predict one picture", ours, "s", asked="<= 0.30 s", data=data)
+        what = "the same, against LiteRT alone"
+        yield against(what, ours, seconds(bare), "s", asked="<= 2x", data=data)
+        yield alone("its peak memory", megabytes(whole), "MB", asked="<= 130 MB", data=data)
+        loaded = frameworks_imported(one, **self.environment)
+        yield said("its frameworks", loaded, asked="none", data=data)
+        yield alone("--help", seconds(help_), "s", asked="<= 0.25 s")
+
+    def predicting_many(self) -> Iterator[Row]:
         keras_model = self.runs / "keras"
         self.dlcli("export", "--run", "train-1", "--format", "keras", "-o", keras_model)
         script = (Path(__file__).with_name("keras_predict.py"), keras_model / "model.keras")
@@ -98,13 +107,25 @@ class _Bench:
             lambda: self.dlcli("predict", ANIMALS / "train", "--run", "train-1", "--quiet"),
             lambda: run((DLCLI[0], *script, ANIMALS / "train"), **self.environment),
         )
-        ratio = median_seconds(theirs) / median_seconds(ours)
-        detail = f"{seconds(ours)} against {seconds(theirs)}"
-        yield "predict 750 pictures, against Keras", ">= 1.6x", f"{ratio:.1f}x: {detail}"
+        yield against(
+            "predict 750 pictures, against Keras",
+            seconds(ours),
+            seconds(theirs),
+            "s",
+            asked=">= 1.6x",
+            data=described(ANIMALS / "train"),
+            faster=True,
+        )
 
     def parity(self) -> Iterator[Row]:
         exported = json.loads((self.runs / "keras" / "export.json").read_text())["parity"]
-        difference = f"{exported['max_abs_difference']:.1e} on {exported['num_images']} pictures"
-        agreement = f"{exported['top_1_agreement']:.1%}"
-        yield "body + head against the Keras model", "<= 1e-4", difference
-        yield "their top class", "the same", agreement
+        difference, agreement = exported["max_abs_difference"], exported["top_1_agreement"]
+        listed = f"{difference:.1e} on {exported['num_images']} pictures"
+        data = f"animals5/train, {exported['num_images']} {exported['source']}"
+        what = "body + head against the Keras model"
+        yield Row(what, listed, "<= 1e-4", data, "probability", (difference,))
+        yield Row("their top class", f"{agreement:.1%}", "the same", data, "share", (agreement,))
+
+
+def _accuracy(what: str, accuracy: float, asked: str, folder: Path) -> Row:
+    return Row(what, f"{accuracy:.4f}", asked, described(folder), "share", (accuracy,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,20 +52,14 @@ def repeat(times: int, *works: Callable[[], Measured]) -> list[list[Measured]]:
     return results
 
 
-def seconds(measured: Sequence[Measured]) -> str:
-    """`0.28 s (0.25-0.33)`: the median and the extremes."""
-    values = [one.seconds for one in measured]
-    return f"{statistics.median(values):.2f} s ({min(values):.2f}-{max(values):.2f})"
+def seconds(measured: Sequence[Measured]) -> tuple[float, ...]:
+    """The wall-clock seconds of each."""
+    return tuple(one.seconds for one in measured)
 
 
-def median_seconds(measured: Sequence[Measured]) -> float:
-    """The median of the wall-clock seconds."""
-    return statistics.median(one.seconds for one in measured)
-
-
-def peak(measured: Sequence[Measured]) -> str:
-    """`249 MB`: the highest peak of all repeats."""
-    return f"{max(one.peak_megabytes for one in measured):.0f} MB"
+def megabytes(measured: Sequence[Measured]) -> tuple[float, ...]:
+    """The peak of memory of each."""
+    return tuple(one.peak_megabytes for one in measured)
 
 
 def frameworks_imported(command: Sequence[object], **environment: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures made for a measurement."""
+"""Pictures made for a measurement, and what to call the data of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dlcli.data.index import index_dataset
+from tests.conftest import SHARED
+
 NUM_CLASSES = 10
+SAMPLE_DRAWINGS, SAMPLE_PHOTO = "the sample drawings", "the sample photo"
+
+
+def described(folder: Path) -> str:
+    """`animals5/train, 750 photos`: a folder of shared/data, and how many pictures it lists.
+
+    Raises:
+        UsageError: if it is not there.
+    """
+    name = folder.relative_to(SHARED / "data").as_posix()
+    return f"{name}, {len(index_dataset(folder).files):,} photos"
+
+
+def made(count: int, side: int) -> str:
+    """`made: 20,000 noise JPEGs of 256 px`: what `write_small_pictures` writes."""
+    return f"made: {count:,} noise JPEGs of {side} px"
 
 
 def write_small_pictures(folder: Path, count: int, side: int = 64) -> Path:

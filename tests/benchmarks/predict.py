@@ -17,22 +17,22 @@ from dlcli.data.pixels import PixelFormat, read_image
 from dlcli.processor import num_threads
 from dlcli.runtime.litert import LiteRtBody
 from dlcli.workers import in_order
-from tests.benchmarks.measure import DLCLI, Measured, median_seconds, peak, repeat, run, seconds
-from tests.benchmarks.pictures import write_small_pictures
+from tests.benchmarks.measure import DLCLI, Measured, megabytes, repeat, run, seconds
+from tests.benchmarks.pictures import SAMPLE_PHOTO, described, made, write_small_pictures
+from tests.benchmarks.row import Row, against, alone, said
 from tests.conftest import ROOT, SHARED
 
-Row = tuple[str, str, str]
 CAT = ROOT / "sample_data" / "cat.jpg"
 ANIMALS = SHARED / "data" / "animals5"
 NUM_PHOTOS, NUM_IN_MEMORY, CHUNK = 2000, 512, 8
-NUM_TINY, NUM_TINY_FILES = 100_000, 1000
+NUM_TINY, NUM_TINY_FILES, TINY_SIDE = 100_000, 1000, 32
 REPEATS, ALONE_REPEATS = 3, 15
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The time and the memory of one picture, the speed on many, the memory of a long list."""
     if not ANIMALS.exists():
-        yield "predict on photos", "present", f"absent: {ANIMALS}"
+        yield said("predict on photos", f"absent: {ANIMALS}", asked="present")
         return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         bench = _Bench(Path(folder))
@@ -69,16 +69,18 @@ class _Bench:
         return run((sys.executable, *self.script, pictures), **self.environment)
 
     def one_picture(self) -> Iterator[Row]:
-        alone = self.folder / "alone"
-        alone.mkdir()
-        (alone / "cat.jpg").symlink_to(CAT)
+        folder = self.folder / "alone"
+        folder.mkdir()
+        (folder / "cat.jpg").symlink_to(CAT)
         [ours] = repeat(ALONE_REPEATS, lambda: self.predict(CAT, "--run", "float32"))
-        [theirs] = repeat(REPEATS, lambda: self.keras(alone))
-        yield "predict one picture, the whole process", "<= 0.30 s", seconds(ours)
-        yield "its peak memory", "<= 130 MB", peak(ours)
-        share = median_seconds(ours) / median_seconds(theirs)
-        detail = f"{share:.3f} of it: {seconds(theirs)}, {peak(theirs)}"
-        yield "the same, against a script of Keras", "<= 1/10", detail
+        [theirs] = repeat(REPEATS, lambda: self.keras(folder))
+        what, data = "predict one picture, the whole process", SAMPLE_PHOTO
+        yield alone(what, seconds(ours), "s", asked="<= 0.30 s", data=data)
+        yield alone("its peak memory", megabytes(ours), "MB", asked="<= 130 MB", data=data)
+        what = "the same, against a script of Keras"
+        yield against(what, seconds(ours), seconds(theirs), "s", asked="<= 1/10", data=data)
+        what = "its peak memory, likewise"
+        yield against(what, megabytes(ours), megabytes(theirs), "MB", data=data)
 
     def many_photos(self) -> Iterator[Row]:
         photos = sorted(ANIMALS.rglob("*.jpg"))
@@ -92,16 +94,26 @@ class _Bench:
             lambda: self.keras(folder),
         ]
         float32, int8, keras = repeat(REPEATS, *works)
-        theirs = median_seconds(keras)
-        for what, least, ours in (("", "1.6", float32), (", int8 body", "3", int8)):
-            detail = (
-                f"{theirs / median_seconds(ours):.1f}x: {seconds(ours)} against {seconds(keras)}"
+        data = f"{described(ANIMALS)}, under {NUM_PHOTOS:,} names"
+        for body, least, ours in (("", "1.6", float32), (", int8 body", "3", int8)):
+            yield against(
+                f"predict {NUM_PHOTOS:,} photos{body}, against Keras",
+                seconds(ours),
+                seconds(keras),
+                "s",
+                asked=f">= {least}x",
+                data=data,
+                faster=True,
             )
-            yield f"predict {NUM_PHOTOS:,} photos{what}, against Keras", f">= {least}x", detail
-        fed = self.from_memory(photos)
-        whole = NUM_PHOTOS / median_seconds(float32)
-        detail = f"{whole / fed:.2f}x: {whole:.0f} against {fed:.0f} pictures a second"
-        yield "the same, against LiteRT fed from memory", ">= 0.6x", detail
+        speeds = [NUM_PHOTOS / one for one in seconds(float32)]
+        yield against(
+            f"the same, against LiteRT fed from memory, the best of its {REPEATS} turns",
+            speeds,
+            [self.from_memory(photos)],
+            "pictures/s",
+            asked=">= 0.6x",
+            data=f"{data}; {NUM_IN_MEMORY} of them in memory",
+        )
 
     def from_memory(self, photos: list[Path]) -> float:
         """Features a second of pixels that are there, the best of some turns."""
@@ -118,9 +130,8 @@ class _Bench:
 
     def endless_list(self) -> Iterator[Row]:
         self.train("small", "data.image_size=64")
-        files = sorted(
-            write_small_pictures(self.folder / "tiny", NUM_TINY_FILES, 32).rglob("*.jpg")
-        )
+        tiny = write_small_pictures(self.folder / "tiny", NUM_TINY_FILES, TINY_SIDE)
+        files = sorted(tiny.rglob("*.jpg"))
         peaks = {}
         for count in (NUM_TINY // 10, NUM_TINY):
             listed = self.folder / "list.txt"
@@ -129,8 +140,15 @@ class _Bench:
             with listed.open("rb") as stdin:
                 peaks[count] = self.peak_of(stdin)
         least, most = peaks.values()
-        detail = f"{most:.0f} MB; {least:.0f} MB for a tenth of them"
-        yield f"{NUM_TINY:,} tiny pictures from stdin: peak memory", "<= 250 MB, flat", detail
+        yield Row(
+            f"{NUM_TINY:,} tiny pictures from stdin: peak memory",
+            f"{most:.0f} MB; {least:.0f} MB for a tenth of them",
+            asked="<= 250 MB, flat",
+            data=f"{made(NUM_TINY_FILES, TINY_SIDE)}, again and again",
+            unit="MB",
+            values=(most,),
+            baseline=(least,),
+        )
 
     def peak_of(self, stdin: object) -> float:
         """Megabytes."""

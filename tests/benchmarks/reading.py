@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.measure import run
-from tests.benchmarks.pictures import write_large_pictures, write_names, write_small_pictures
+from tests.benchmarks.pictures import (
+    described,
+    made,
+    write_large_pictures,
+    write_names,
+    write_small_pictures,
+)
+from tests.benchmarks.row import Row, against, alone
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 HYMENOPTERA = SHARED / "data" / "hymenoptera" / "train"
 HERE = Path(__file__).parent
 CAMERA = (4000, 3000)
 TURNS, PASSES = 5, 4
-NUM_SMALL, NUM_NAMES = 100_000, 1_000_000
+NUM_SMALL, SIDE, NUM_NAMES, NUM_LARGE = 100_000, 64, 1_000_000, 24
 LISTING = """
 import sys, time
 from pathlib import Path
@@ -29,15 +34,17 @@ print(time.perf_counter() - started)
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The speed of reading and of listing, and the memory of a large store."""
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         bench = _Bench(Path(folder))
-        yield bench.against_keras("decode and resize ~500x375 JPEGs", ">= 1.0x", HYMENOPTERA)
-        photos = sorted(HYMENOPTERA.rglob("*.jpg"))[:24]
+        what, data = "decode and resize ~500x375 JPEGs", described(HYMENOPTERA)
+        yield bench.against_keras(what, ">= 1.0x", data, HYMENOPTERA)
+        photos = sorted(HYMENOPTERA.rglob("*.jpg"))[:NUM_LARGE]
         large = write_large_pictures(bench.folder / "large", photos, CAMERA)
-        yield bench.against_keras("the same, 12 megapixels", ">= 2x", large)
+        data = f"made: {NUM_LARGE} photos of hymenoptera/train enlarged to {CAMERA[0]}x{CAMERA[1]}"
+        yield bench.against_keras("the same, 12 megapixels", ">= 2x", data, large)
         yield bench.listing(write_names(bench.folder / "names", NUM_NAMES))
-        small = write_small_pictures(bench.folder / "small", NUM_SMALL)
+        small = write_small_pictures(bench.folder / "small", NUM_SMALL, SIDE)
         yield bench.memory(small)
 
 
@@ -48,33 +55,29 @@ class _Bench:
         self.folder = folder
         self.environment = {"DLCLI_CACHE": str(folder / "cache")}
 
-    def against_keras(self, what: str, at_least: str, pictures: Path) -> Row:
+    def against_keras(self, what: str, asked: str, data: str, pictures: Path) -> Row:
         """In turn, so that a noisy minute meets both; the first pass of a process warms it up."""
         ours: list[float] = []
         theirs: list[float] = []
         for _ in range(TURNS):
             ours += self._speeds("our_reading.py", pictures)
             theirs += self._speeds("keras_reading.py", pictures)
-        ratio = statistics.median(ours) / statistics.median(theirs)
-        detail = f"{_speed(ours)} against {_speed(theirs)}"
-        return what + ", against image_dataset_from_directory", at_least, f"{ratio:.2f}x: {detail}"
+        what = f"{what}, against image_dataset_from_directory"
+        return against(what, ours, theirs, "pictures/s", asked=asked, data=data)
 
     def listing(self, folder: Path) -> Row:
         """In a process of its own, without the time of the imports."""
         seconds = [float(run((sys.executable, "-c", LISTING, folder)).stdout) for _ in range(3)]
-        return f"list {NUM_NAMES:,} files", "seconds", f"{statistics.median(seconds):.1f} s"
+        data = f"made: {NUM_NAMES:,} empty files"
+        return alone(f"list {NUM_NAMES:,} files", seconds, "s", asked="seconds", data=data)
 
     def memory(self, pictures: Path) -> Row:
-        done = run((sys.executable, HERE / "our_reading.py", pictures, 1, 64), **self.environment)
-        what = f"peak memory of the store, {NUM_SMALL:,} pictures of 64 px"
-        return what, "<= 600 MB", f"{done.peak_megabytes:.0f} MB"
+        done = run((sys.executable, HERE / "our_reading.py", pictures, 1, SIDE), **self.environment)
+        what = f"peak memory of the store, {NUM_SMALL:,} pictures of {SIDE} px"
+        data = made(NUM_SMALL, SIDE)
+        return alone(what, [done.peak_megabytes], "MB", asked="<= 600 MB", data=data)
 
     def _speeds(self, script: str, pictures: Path) -> list[float]:
         done = run((sys.executable, HERE / script, pictures, PASSES), **self.environment)
         passes = [line.split() for line in done.stdout.splitlines()]
         return [int(count) / float(seconds) for count, seconds in passes[1:]]
-
-
-def _speed(values: list[float]) -> str:
-    middle = statistics.median(values)
-    return f"{middle:.0f}/s ({min(values):.0f}-{max(values):.0f})"

@@ -4,23 +4,23 @@ again. The only benchmark that needs nothing but the repository."""
 from __future__ import annotations
 
 import shutil
-import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.measure import DLCLI, Measured, repeat, run
+from tests.benchmarks.measure import DLCLI, Measured, repeat, run, seconds
+from tests.benchmarks.pictures import SAMPLE_DRAWINGS, SAMPLE_PHOTO
+from tests.benchmarks.row import Row, against
 from tests.conftest import ROOT
 
-Row = tuple[str, str, str]
 ANIMALS = ROOT / "sample_data" / "animals"
 PICTURE = ROOT / "sample_data" / "cat.jpg"
 TIMES = 3
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """A training and a prediction, each against what it cannot do without."""
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as work:
         cache, runs = Path(work) / "cache", Path(work) / "runs"
         kept = {"DLCLI_CACHE": str(cache), "DLCLI_RUNS": str(runs)}
@@ -32,20 +32,11 @@ def rows() -> Iterator[Row]:
                 shutil.rmtree(cache / name, ignore_errors=True)
             return run(training, **kept)
 
-        yield _ratio(
-            "sample pictures: a training whose pictures and features are kept, against the first",
-            *repeat(TIMES, lambda: run(training, **kept), first),
-        )
+        ours, baseline = repeat(TIMES, lambda: run(training, **kept), first)
+        what = "sample pictures: a training whose pictures and features are kept, against the first"
+        yield against(what, seconds(ours), seconds(baseline), "s", data=SAMPLE_DRAWINGS)
         libraries = (sys.executable, "-c", "import numpy, PIL.Image, ai_edge_litert.interpreter")
         predicting = (*DLCLI, "predict", PICTURE, "--quiet")
-        yield _ratio(
-            "one picture: `dlcli predict`, against the start of Python and the three libraries",
-            *repeat(TIMES, lambda: run(predicting, **kept), lambda: run(libraries)),
-        )
-
-
-def _ratio(what: str, ours: Sequence[Measured], baseline: Sequence[Measured]) -> Row:
-    """The median of the ratios of each round, and the extremes."""
-    ratios = [one.seconds / other.seconds for one, other in zip(ours, baseline, strict=True)]
-    detail = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-    return what, "", f"{detail} of the time"
+        ours, baseline = repeat(TIMES, lambda: run(predicting, **kept), lambda: run(libraries))
+        what = "one picture: `dlcli predict`, against the start of Python and the three libraries"
+        yield against(what, seconds(ours), seconds(baseline), "s", data=SAMPLE_PHOTO)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.measure import DLCLI, run
-from tests.benchmarks.pictures import write_small_pictures
+from tests.benchmarks.pictures import described, made, write_small_pictures
+from tests.benchmarks.row import Row, against, said, sides
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 ANIMALS = SHARED / "data" / "animals5" / "train"
 HERE = Path(__file__).parent
 BLOCKS, TURNS, FIT_TURNS = (1, 3), 3, 5
@@ -35,14 +35,14 @@ ONE_EPOCH = "train.stages=[{trainable: head}, {trainable: {last: 3}, epochs: 1, 
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The speed of epochs and of fits, and the memory of trainings."""
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as name:
         folder = Path(name)
         environment = {"DLCLI_CACHE": str(folder / "cache"), "DLCLI_RUNS": str(folder / "runs")}
         if ANIMALS.exists():
             yield from _epochs(environment)
         else:
-            yield "epochs from kept activations", "present", f"absent: {ANIMALS}"
+            yield said("epochs from kept activations", f"absent: {ANIMALS}", asked="present")
         yield from _fits(folder)
         yield from _memory(folder, environment)
 
@@ -56,9 +56,9 @@ def _epochs(environment: dict[str, str]) -> Iterator[Row]:
             for kind, found in speeds.items():
                 command = (sys.executable, script, kind, ANIMALS, last)
                 found.append(float(run(command, **environment).stdout))
-        kept, full = (statistics.median(speeds[kind]) for kind in ("kept", "full"))
         what = f"an epoch of last: {last} from kept activations against the same layers in full"
-        yield what, ">= 3x", f"{kept / full:.1f}x: {kept:.0f} against {full:.0f} pictures a second"
+        kept, full, data = speeds["kept"], speeds["full"], described(ANIMALS)
+        yield against(what, kept, full, "pictures/s", asked=">= 3x", data=data)
 
 
 def _fits(folder: Path) -> Iterator[Row]:
@@ -73,11 +73,24 @@ def _fits(folder: Path) -> Iterator[Row]:
         for kind, found in speeds.items():
             command = (sys.executable, HERE / "keras_fit.py", kind, folder / "arrays.npz", spec)
             found.append(float(run(command).stdout))
-    alone, watched, bare = (statistics.median(found) for found in speeds.values())
-    detail = f"{alone / bare:.2f}x: {alone:.0f} against {bare:.0f} pictures/s"
-    yield "a fit against a bare fit of Keras on arrays in memory", ">= 1.0x", detail
-    detail = f"{100 * (alone / watched - 1):+.1f} %: {watched:.0f} against {alone:.0f} pictures/s"
-    yield "what a live view and checkpoints add to the time of a fit", "<= 3 %", detail
+    yield from _compare_fits(*speeds.values())
+
+
+def _compare_fits(unwatched: list[float], watched: list[float], bare: list[float]) -> Iterator[Row]:
+    """Of the pictures a second of each."""
+    data, unit = f"made: {NUM_ARRAYS:,} noise pictures of {ARRAY_SIDE} px", "pictures/s"
+    what = "a fit against a bare fit of Keras on arrays in memory"
+    yield against(what, unwatched, bare, unit, asked=">= 1.0x", data=data)
+    added = statistics.median(unwatched) / statistics.median(watched) - 1
+    yield Row(
+        "what a live view and checkpoints add to the time of a fit",
+        f"{100 * added:+.1f} %: {sides(watched, unwatched, unit)}",
+        asked="<= 3 %",
+        data=data,
+        unit=unit,
+        values=tuple(watched),
+        baseline=tuple(unwatched),
+    )
 
 
 def _memory(folder: Path, environment: dict[str, str]) -> Iterator[Row]:
@@ -89,4 +102,11 @@ def _memory(folder: Path, environment: dict[str, str]) -> Iterator[Row]:
         done = run((*DLCLI, "train", pictures, "--json", "--quiet", *options), **environment)
         stages = ", ".join(stage["name"] for stage in json.loads(done.stdout)["stages"])
         detail = f"{done.peak_megabytes:.0f} MB ({stages}; {done.seconds:.0f} s)"
-        yield f"peak memory of training {NUM_PICTURES:,} pictures, {what}", "<= 2.5 GB", detail
+        yield Row(
+            f"peak memory of training {NUM_PICTURES:,} pictures, {what}",
+            detail,
+            asked="<= 2.5 GB",
+            data=made(NUM_PICTURES, SIDE),
+            unit="MB",
+            values=(done.peak_megabytes,),
+        )

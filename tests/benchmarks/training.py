@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import described
+from tests.benchmarks.row import Row, against, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 DATA = SHARED / "data"
 GUIDE = Path(__file__).with_name("keras_guide.py")
 SEEDS = (0, 1, 2)
@@ -42,9 +43,9 @@ class _Reached:
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The time and the accuracy of three seeds, on three data sets."""
     if not DATA.exists():
-        yield "whole trainings on photos", "present", f"absent: {DATA}"
+        yield said("whole trainings on photos", f"absent: {DATA}", asked="present")
         return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         for name, share in (("hymenoptera", "1/2"), ("clothing10", "1/3"), ("animals5", "")):
@@ -57,25 +58,49 @@ def _compare(folder: Path, name: str, share: str) -> Iterator[Row]:
     heads = [_train(folder, name, seed, "--effort", "quick") for seed in SEEDS]
     # Its time does not depend on the seed; three trainings of it take an hour.
     guide = _follow_guide(folder, name, SEEDS[0])
-    theirs, our_seconds = guide.seconds_until(guide.best), ours[0].seconds_until(guide.best)
+    yield _time(name, f"<= {share}" if share else "", ours[0], guide)
+    if guide.test is not None:
+        yield from _accuracies(name, _tests(ours), _tests(heads), guide.test)
+
+
+def _time(name: str, asked: str, ours: _Reached, guide: _Reached) -> Row:
     what = f"{name}: seconds until val is as right as the guide's recipe ever is ({guide.best:.3f})"
-    said = "never" if our_seconds is None else f"{our_seconds:.1f} s"
-    if our_seconds is not None and theirs is not None:
-        said += f" against {theirs:.1f} s: {our_seconds / theirs:.2f} of it"
-    yield what, f"<= {share}" if share else "", said
-    if guide.test is None:
-        return
-    mean, head_mean = _mean(ours), _mean(heads)
-    listed = ", ".join(f"{one.test:.3f}" for one in ours)
-    what = f"{name}: accuracy on test, mean of {len(SEEDS)} seeds, against the guide's recipe"
-    yield what, ">= it", f"{mean:.3f} ({listed}) against {guide.test:.3f} (seed {SEEDS[0]})"
-    what = f"{name}: the same against the head alone"
-    asked = ">= 1 point more" if name == "clothing10" else ""
-    yield what, asked, f"{100 * (mean - head_mean):+.2f} points ({head_mean:.3f})"
+    data = described(DATA / name)
+    our_seconds, theirs = ours.seconds_until(guide.best), guide.seconds_until(guide.best)
+    if our_seconds is None or theirs is None:
+        return said(what, "never", asked=asked, data=data)
+    return against(what, [our_seconds], [theirs], "s", asked=asked, data=data)
 
 
-def _mean(reached: list[_Reached]) -> float:
-    return statistics.mean(one.test or 0.0 for one in reached)
+def _accuracies(
+    name: str, ours: tuple[float, ...], heads: tuple[float, ...], guide: float
+) -> Iterator[Row]:
+    mean, head_mean = statistics.mean(ours), statistics.mean(heads)
+    listed = ", ".join(f"{one:.3f}" for one in ours)
+    data = described(DATA / name / "test")
+    yield Row(
+        f"{name}: accuracy on test, mean of {len(SEEDS)} seeds, against the guide's recipe",
+        f"{mean:.3f} ({listed}) against {guide:.3f} (seed {SEEDS[0]})",
+        asked=">= it",
+        data=data,
+        unit="share",
+        values=ours,
+        baseline=(guide,),
+    )
+    yield Row(
+        f"{name}: the same against the head alone",
+        f"{100 * (mean - head_mean):+.2f} points ({head_mean:.3f})",
+        asked=">= 1 point more" if name == "clothing10" else "",
+        data=data,
+        unit="share",
+        values=ours,
+        baseline=heads,
+    )
+
+
+def _tests(reached: list[_Reached]) -> tuple[float, ...]:
+    """The accuracies on test."""
+    return tuple(one.test or 0.0 for one in reached)
 
 
 def _train(folder: Path, name: str, seed: int, *more: str) -> _Reached:

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import described
+from tests.benchmarks.row import Row, said
 from tests.conftest import SHARED
 
-Row = tuple[str, str, str]
 DATA = SHARED / "data"
 SEEDS = range(5)
 FOREIGN = {"animals5": ("hymenoptera", "clothing10"), "clothing10": ("hymenoptera", "animals5")}
 
 
 def rows() -> Iterator[Row]:
-    """(what, at least, measured)"""
+    """The share called unknown of each model's own pictures and of foreign ones."""
     if not DATA.exists():
-        yield "photos of classes never seen", "present", f"absent: {DATA}"
+        yield said("photos of classes never seen", f"absent: {DATA}", asked="present")
         return
     for name, others in FOREIGN.items():
         with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as work:
@@ -41,11 +42,15 @@ class _Asked:
             run(command, **self.environment)
 
     def rows(self, others: tuple[str, ...]) -> Iterator[Row]:
-        own = self.shares(DATA / self.name / "test")
-        yield f"{self.name}: its own test pictures called unknown", "<= 10 %", _percent(own)
+        own = f"{self.name}: its own test pictures called unknown"
+        yield self.row(own, "<= 10 %", DATA / self.name / "test")
         for other in others:
-            found = self.shares(DATA / other)
-            yield f"{self.name}: pictures of {other} called unknown", ">= 97 %", _percent(found)
+            foreign = f"{self.name}: pictures of {other} called unknown"
+            yield self.row(foreign, ">= 97 %", DATA / other)
+
+    def row(self, what: str, asked: str, folder: Path) -> Row:
+        shares = self.shares(folder)
+        return Row(what, _percent(shares), asked, described(folder), "share", tuple(shares))
 
     def shares(self, folder: Path) -> list[float]:
         """Of the pictures in a folder that are unknown, for each seed."""

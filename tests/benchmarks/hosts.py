@@ -1,0 +1,145 @@
+"""Many devices and many processes: how far their weights are from those of one, and how much faster
+they are. Devices are parts of one processor, and processes meet on the loopback."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.benchmarks.measure import DLCLI, run
+from tests.benchmarks.pictures import write_small_pictures
+from tests.benchmarks.row import Row, against, alone, said
+
+NUM_IMAGES, SIDE, BATCH_SIZE, EPOCHS, TURNS = 1_200, 32, 120, 6, 3
+DATA = f"made: {NUM_IMAGES:,} noise JPEGs of {SIDE} px"
+SPEC = f"""
+data: {{folder: ./pictures, image_size: {SIDE}}}
+model:
+  layers:
+    - rescaling: {{scale: 0.0078, offset: -1}}
+    - repeat: 2
+      layers: [{{conv2d: {{filters: 32, kernel_size: 3}}}}, batch_normalization, relu]
+    - max_pooling2d
+    - conv2d: {{filters: 64, kernel_size: 3}}
+    - batch_normalization
+    - relu
+    - global_average_pooling2d
+augment: none
+train: {{epochs: {EPOCHS}, batch_size: {BATCH_SIZE}, early_stopping: none}}
+"""
+
+
+def rows() -> Iterator[Row]:
+    """Of devices on both backends, and of processes on jax."""
+    for backend in ("tensorflow", "jax"):
+        if find_spec(backend) is None:
+            yield said(f"devices, {backend}", "absent: it is not installed", asked="present")
+            continue
+        yield _devices(backend)
+    if find_spec("jax") is not None:
+        with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as name:
+            yield from _Bench(Path(name)).processes()
+
+
+def _devices(backend: str) -> Row:
+    """Of the fits that the tests compare: two devices cannot share the last batch of an epoch."""
+    found = []
+    with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
+        for count in (1, 2):
+            file = Path(folder) / f"{count}.npz"
+            run((sys.executable, "-m", "tests.training.spread_fit", backend, count, 45, file))
+            with np.load(file) as arrays:
+                found.append([arrays[key] for key in arrays.files if key.startswith("weight_")])
+    what = f"weights of 2 devices against those of one, {backend}: the largest difference"
+    return alone(what, [_difference(*found)], "", asked="<= 1e-5", data="made: 45 pictures of 8 px")
+
+
+class _Bench:
+    """A folder with pictures and a spec."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        write_small_pictures(folder / "pictures", NUM_IMAGES, SIDE)
+        (folder / "spec.yaml").write_text(SPEC, encoding="ascii")
+        cache = {"DLCLI_CACHE": str(folder / "cache"), "DLCLI_RUNS": str(folder / "runs")}
+        self._environment = {**os.environ, **cache}
+
+    def processes(self) -> Iterator[Row]:
+        """Each has one thread, so that two have twice as much to compute with."""
+        speeds: dict[int, list[float]] = {1: [], 2: []}
+        for turn in range(TURNS):
+            for count, found in speeds.items():
+                found.append(self.train(count, f"{count}-{turn}"))
+        self.train(3, "3-0")
+        for count in (2, 3):
+            difference = _difference(self.weights("1-0"), self.weights(f"{count}-0"))
+            what = f"weights of {count} processes against those of one: the largest difference"
+            yield alone(what, [difference], "", asked="<= 1e-5", data=DATA)
+        what = "training by 2 processes of a thread each, against one with one thread"
+        yield against(what, speeds[2], speeds[1], "pictures/s", data=DATA)
+
+    def train(self, count: int, name: str) -> float:
+        """Training pictures a second of all epochs but the first, which traces."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            meeting = f"127.0.0.1:{server.getsockname()[1]}"
+        command = [*DLCLI, "train", "spec.yaml", "--backend", "jax", "--threads", "1"]
+        command += ["--name", name]
+        if count > 1:
+            command += ["--hosts", meeting, "--num-processes", str(count), "--process-id"]
+        first, *others = (
+            subprocess.Popen(
+                [*command, *([str(number)] if count > 1 else [])],
+                cwd=self._folder,
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(count)
+        )
+        assert first.stderr is not None
+        ends, said_all = [], []
+        for line in first.stderr:
+            said_all.append(line)
+            if " epoch " in line and "loss" in line:
+                ends.append(time.perf_counter())
+        codes = [process.wait() for process in (first, *others)]
+        if any(codes) or len(ends) != EPOCHS:
+            raise RuntimeError(f"{codes}: {''.join(said_all)}")
+        return self.num_trained(name) * (EPOCHS - 1) / (ends[-1] - ends[0])
+
+    def num_trained(self, name: str) -> int:
+        """Pictures in the train part."""
+        split = (self._folder / "runs" / name / "split.csv").read_text(encoding="utf-8")
+        return sum(",train," in line for line in split.splitlines())
+
+    def weights(self, name: str) -> list[NDArray[np.float32]]:
+        """Of all layers, in the order of their names."""
+        found: list[NDArray[np.float32]] = []
+
+        def keep(_: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                found.append(np.asarray(item))
+
+        with zipfile.ZipFile(self._folder / "runs" / name / "model" / "model.keras") as whole:
+            content = whole.read("model.weights.h5")
+        with h5py.File(io.BytesIO(content), "r") as file:
+            file.visititems(keep)
+        return found
+
+
+def _difference(one: list[NDArray[np.float32]], other: list[NDArray[np.float32]]) -> float:
+    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
