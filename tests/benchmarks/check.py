@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dlcli.data.pixels import PixelFormat, UnreadableImageError, read_image
 from tests.benchmarks.measure import DLCLI, Measured, repeat, run, seconds
 from tests.benchmarks.pictures import described, made, write_small_pictures
-from tests.benchmarks.row import Row, against
+from tests.benchmarks.row import Row, against, alone, said
 from tests.conftest import SHARED
 
-HYMENOPTERA = SHARED / "data" / "hymenoptera"
+HYMENOPTERA, HOSTILE = SHARED / "data" / "hymenoptera", SHARED / "hostile"
 DECODING = Path(__file__).with_name("full_decoding.py")
 NUM_PHOTOS, NUM_SMALL, SIDE, TURNS = 10_000, 100_000, 64, 5
 
 
 def rows() -> Iterator[Row]:
-    """Its time on photos, and its memory on many small pictures."""
+    """Its time on photos and on nasty files, and its memory on many small pictures."""
+    if not HYMENOPTERA.exists():
+        yield said("check on photos", f"absent: {HYMENOPTERA}", asked="present")
+        return
+    files = [path for path in HOSTILE.rglob("*") if path.is_file()]
+    what, data = "the slowest of nasty files, read or refused", f"hostile, {len(files)} files"
+    yield alone(what, [max(map(seconds_to_read, files))], "s", asked="<= 5 s", data=data)
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         photos = link_photos(Path(folder) / "photos")
         [ours, theirs] = repeat(
@@ -40,6 +49,14 @@ def rows() -> Iterator[Row]:
             unit="MB",
             values=(done.peak_megabytes,),
         )
+
+
+def seconds_to_read(path: Path) -> float:
+    """Of one file, whether it is a picture or not."""
+    started = time.perf_counter()
+    with contextlib.suppress(UnreadableImageError):
+        read_image(path, PixelFormat())
+    return time.perf_counter() - started
 
 
 def link_photos(folder: Path) -> Path:

@@ -15,14 +15,14 @@ from PIL import Image
 from dlcli.commands.open_run import OpenedRun, open_run
 from dlcli.data.pixels import PixelFormat, read_image
 from dlcli.events import NullReporter
-from tests.benchmarks.measure import DLCLI, run
-from tests.benchmarks.pictures import described
-from tests.benchmarks.row import Row, said
-from tests.conftest import SHARED
+from tests.benchmarks.measure import DLCLI, repeat, run, seconds
+from tests.benchmarks.pictures import SAMPLE_PHOTO, described
+from tests.benchmarks.row import Row, alone, said
+from tests.conftest import ROOT, SHARED
 
 Pixels = NDArray[np.uint8]
 DATA = SHARED / "data" / "animals5"
-PAIRS, LEAST, SIDE = 100, 0.8, 224
+PAIRS, LEAST, SIDE, TURNS = 100, 0.8, 224, 3
 
 
 def rows() -> Iterator[Row]:
@@ -35,6 +35,10 @@ def rows() -> Iterator[Row]:
         environment = {"DLCLI_CACHE": str(work / "cache"), "DLCLI_RUNS": str(work / "runs")}
         trained = (*DLCLI, "train", DATA / "train", "--name", "asked", "--quiet")
         run((*trained, "--set", f"data.image_size={SIDE}"), **environment)
+        asked = (*DLCLI, "explain", ROOT / "sample_data" / "cat.jpg", "--run", "asked", "--force")
+        [whole] = repeat(TURNS, lambda: run((*asked, "-o", work / "maps"), **environment))
+        what = "explain one picture, the whole process"
+        yield alone(what, seconds(whole), "s", data=SAMPLE_PHOTO)
         yield from _judge(open_run("asked", work / "runs", NullReporter()))
 
 

@@ -61,6 +61,10 @@ def _rows_of(what: str, data: str, epoch: int, ours: _Found, bare: _Found) -> It
     shares = f"{statistics.median(waited):.0%} ({min(waited):.0%}-{max(waited):.0%})"
     what_waited = f"{what}, the share of the time waited"
     yield Row(what_waited, shares, data=data, unit="share", values=tuple(waited))
-    peaks = [one["peak_bytes"] / 1e9 for one in ours if one["peak_bytes"] is not None]
-    if peaks:
-        yield alone(f"{what}, peak memory of the GPU", peaks, "GB", data=data)
+    peaks, bare_peaks = (
+        [one["peak_bytes"] / 1e9 for one in found if one["peak_bytes"] is not None]
+        for found in (ours, bare)
+    )
+    if peaks and bare_peaks:
+        compared = f"{what}, peak memory of the GPU, against a bare loop"
+        yield against(compared, peaks, bare_peaks, "GB", data=data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,11 +20,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from dlcli.errors import ExitCode
 from tests.benchmarks.measure import DLCLI, run
 from tests.benchmarks.pictures import write_small_pictures
 from tests.benchmarks.row import Row, against, alone, said
 
 NUM_IMAGES, SIDE, BATCH_SIZE, EPOCHS, TURNS = 1_200, 32, 120, 6, 3
+ASKED = "<= 60 s"
 DATA = f"made: {NUM_IMAGES:,} noise JPEGs of {SIDE} px"
 SPEC = f"""
 data: {{folder: ./pictures, image_size: {SIDE}}}
@@ -51,7 +54,11 @@ def rows() -> Iterator[Row]:
         yield _devices(backend)
     if find_spec("jax") is not None:
         with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as name:
-            yield from _Bench(Path(name)).processes()
+            bench = _Bench(Path(name))
+            yield from bench.processes()
+            yield bench.missing()
+            yield bench.ended_by(signal.SIGKILL, "is killed")
+            yield bench.ended_by(signal.SIGSTOP, "falls silent")
 
 
 def _devices(backend: str) -> Row:
@@ -93,13 +100,45 @@ class _Bench:
 
     def train(self, count: int, name: str) -> float:
         """Training pictures a second of all epochs but the first, which traces."""
+        first, *others = self.start(count, count, "--name", name)
+        said_all, ends = [], []
+        assert first.stderr is not None
+        for line in first.stderr:
+            said_all.append(line)
+            if is_epoch(line):
+                ends.append(time.perf_counter())
+        codes = [process.wait() for process in (first, *others)]
+        if any(codes) or len(ends) != EPOCHS:
+            raise RuntimeError(f"{codes}: {''.join(said_all)}")
+        return self.num_trained(name) * (EPOCHS - 1) / (ends[-1] - ends[0])
+
+    def missing(self) -> Row:
+        """Process 0 alone."""
+        began = time.perf_counter()
+        (first,) = self.start(2, 1)
+        taken = _seconds_to_end(first, began)
+        return alone("until process 0 ends where another does not come", [taken], "s", asked=ASKED)
+
+    def ended_by(self, sent: signal.Signals, how: str) -> Row:
+        """Process 1, in the midst of the training."""
+        first, second = self.start(2, 2, "--set", "train.epochs=1000")
+        assert first.stderr is not None
+        next(line for line in first.stderr if is_epoch(line))
+        began = time.perf_counter()
+        second.send_signal(sent)
+        taken = _seconds_to_end(first, began)
+        second.kill()
+        second.wait()
+        return alone(f"until process 0 ends where process 1 {how}", [taken], "s", asked=ASKED)
+
+    def start(self, count: int, num_started: int, *more: str) -> list[subprocess.Popen[str]]:
+        """The first processes of `count`."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             meeting = f"127.0.0.1:{server.getsockname()[1]}"
-        command = [*DLCLI, "train", "spec.yaml", "--backend", "jax", "--threads", "1"]
-        command += ["--name", name]
+        command = [*DLCLI, "train", "spec.yaml", "--backend", "jax", "--threads", "1", *more]
         if count > 1:
             command += ["--hosts", meeting, "--num-processes", str(count), "--process-id"]
-        first, *others = (
+        return [
             subprocess.Popen(
                 [*command, *([str(number)] if count > 1 else [])],
                 cwd=self._folder,
@@ -108,18 +147,8 @@ class _Bench:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for number in range(count)
-        )
-        assert first.stderr is not None
-        ends, said_all = [], []
-        for line in first.stderr:
-            said_all.append(line)
-            if " epoch " in line and "loss" in line:
-                ends.append(time.perf_counter())
-        codes = [process.wait() for process in (first, *others)]
-        if any(codes) or len(ends) != EPOCHS:
-            raise RuntimeError(f"{codes}: {''.join(said_all)}")
-        return self.num_trained(name) * (EPOCHS - 1) / (ends[-1] - ends[0])
+            for number in range(num_started)
+        ]
 
     def num_trained(self, name: str) -> int:
         """Pictures in the train part."""
@@ -139,6 +168,23 @@ class _Bench:
         with h5py.File(io.BytesIO(content), "r") as file:
             file.visititems(keep)
         return found
+
+
+def is_epoch(line: str) -> bool:
+    """Whether a line tells of one that is over."""
+    return " epoch " in line and "loss" in line
+
+
+def _seconds_to_end(process: subprocess.Popen[str], began: float) -> float:
+    """Until it ends, as it does where a process is gone.
+
+    Raises:
+        RuntimeError: if it ends otherwise.
+    """
+    _, said_last = process.communicate()
+    if process.returncode != ExitCode.RESOURCE:
+        raise RuntimeError(f"{process.returncode}: {said_last}")
+    return time.perf_counter() - began
 
 
 def _difference(one: list[NDArray[np.float32]], other: list[NDArray[np.float32]]) -> float:

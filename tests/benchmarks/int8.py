@@ -59,6 +59,7 @@ def rows() -> Iterator[Row]:
         for name, runs in (("animals5", animals), ("clothing10", clothing)):
             yield _points(name, runs)
         yield _pictures("hymenoptera", insects)
+        yield from _exports(Path(folder), animals[FLOAT32][0])
 
 
 def _points(name: str, runs: dict[str, list[_Run]]) -> Row:
@@ -86,6 +87,27 @@ def _pictures(name: str, runs: dict[str, list[_Run]]) -> Row:
         values=tuple(one.num_right for one in runs[INT8]),
         baseline=tuple(one.num_right for one in runs[FLOAT32]),
     )
+
+
+def _exports(folder: Path, trained: _Run) -> Iterator[Row]:
+    """What a float32 run loses where its export is quantised."""
+    found: dict[str, list[float]] = {}
+    environment = {"DLCLI_CACHE": str(folder / "cache")}
+    tested = DATA / "animals5" / "test"
+    for name, options in ((FLOAT32, ()), (INT8, ("--quantize", "int8"))):
+        target = folder / f"export-{name}"
+        written = ("export", "--run", trained.folder, "--format", "litert", "-o", target)
+        run((*DLCLI, *written, *options), **environment)
+        asked = ("evaluate", tested, "--run", target, "--json", "--quiet")
+        report = json.loads(run((*DLCLI, *asked), **environment).stdout)["report"]
+        size = (target / "model.tflite").stat().st_size / 1e6
+        found[name] = [report["accuracy"] * report["num_images"], size]
+    right, sizes = zip(*(found[name] for name in (INT8, FLOAT32)), strict=True)
+    what = "export --quantize int8: right of the test pictures"
+    asked = "1 point less at most"
+    yield against(what, right[:1], right[1:], "pictures", asked=asked, data=described(tested))
+    what = "export --quantize int8: size of the file"
+    yield against(what, sizes[:1], sizes[1:], "MB", asked="<= 1/3", data="a run on animals5")
 
 
 def _train(folder: Path, name: str, body: str, seed: int) -> _Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from tests.benchmarks.pictures import (
     write_names,
     write_small_pictures,
 )
-from tests.benchmarks.row import Row, against, alone
+from tests.benchmarks.row import Row, against, alone, said
 from tests.conftest import SHARED
 
 HYMENOPTERA = SHARED / "data" / "hymenoptera" / "train"
@@ -34,7 +35,10 @@ print(time.perf_counter() - started)
 
 
 def rows() -> Iterator[Row]:
-    """The speed of reading and of listing, and the memory of a large store."""
+    """The speed of reading and of listing, and the memory and the size of a large store."""
+    if not HYMENOPTERA.exists():
+        yield said("reading photos", f"absent: {HYMENOPTERA}", asked="present")
+        return
     with tempfile.TemporaryDirectory(prefix="dlcli-bench-") as folder:
         bench = _Bench(Path(folder))
         what, data = "decode and resize ~500x375 JPEGs", described(HYMENOPTERA)
@@ -44,8 +48,7 @@ def rows() -> Iterator[Row]:
         data = f"made: {NUM_LARGE} photos of hymenoptera/train enlarged to {CAMERA[0]}x{CAMERA[1]}"
         yield bench.against_keras("the same, 12 megapixels", ">= 2x", data, large)
         yield bench.listing(write_names(bench.folder / "names", NUM_NAMES))
-        small = write_small_pictures(bench.folder / "small", NUM_SMALL, SIDE)
-        yield bench.memory(small)
+        yield from bench.memory()
 
 
 class _Bench:
@@ -71,11 +74,27 @@ class _Bench:
         data = f"made: {NUM_NAMES:,} empty files"
         return alone(f"list {NUM_NAMES:,} files", seconds, "s", asked="seconds", data=data)
 
-    def memory(self, pictures: Path) -> Row:
-        done = run((sys.executable, HERE / "our_reading.py", pictures, 1, SIDE), **self.environment)
-        what = f"peak memory of the store, {NUM_SMALL:,} pictures of {SIDE} px"
-        data = made(NUM_SMALL, SIDE)
-        return alone(what, [done.peak_megabytes], "MB", asked="<= 600 MB", data=data)
+    def memory(self) -> Iterator[Row]:
+        """Of a store of many pictures, and of a tenth of them."""
+        peaks = {}
+        for count in (NUM_SMALL // 10, NUM_SMALL):
+            pictures = write_small_pictures(self.folder / f"small-{count}", count, SIDE)
+            script = (sys.executable, HERE / "our_reading.py", pictures, 1, SIDE)
+            peaks[count] = run(script, **self.environment).peak_megabytes
+        least, most = peaks.values()
+        what, data = f"peak memory of the store, {NUM_SMALL:,} pictures", made(NUM_SMALL, SIDE)
+        yield alone(what, [most], "MB", asked="<= 600 MB", data=data)
+        each = 1000 * (most - least) / (NUM_SMALL - NUM_SMALL // 10)
+        yield alone("of it for each picture", [each], "kB", asked="<= 1 kB", data=data)
+        kept = sum(
+            os.path.getsize(os.path.join(folder, name))
+            for folder, _, names in os.walk(self.folder / "cache" / "pixels")
+            for name in names
+        )
+        each = kept / 1000 / NUM_SMALL
+        pixels = SIDE * SIDE * 3 / 1000
+        what = "the store on disk for each picture, against its pixels"
+        yield against(what, [each], [pixels], "kB", data=data)
 
     def _speeds(self, script: str, pictures: Path) -> list[float]:
         done = run((sys.executable, HERE / script, pictures, PASSES), **self.environment)

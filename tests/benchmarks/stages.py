@@ -17,7 +17,8 @@ from tests.benchmarks.pictures import described, made, write_small_pictures
 from tests.benchmarks.row import Row, against, said, sides
 from tests.conftest import SHARED
 
-ANIMALS = SHARED / "data" / "animals5" / "train"
+ANIMALS, CLOTHING = SHARED / "data" / "animals5" / "train", SHARED / "data" / "clothing10"
+LIMITS = (20, 60, 120)
 HERE = Path(__file__).parent
 BLOCKS, TURNS, FIT_TURNS = (1, 3), 3, 5
 NUM_PICTURES, SIDE = 20_000, 256
@@ -43,6 +44,8 @@ def rows() -> Iterator[Row]:
             yield from _epochs(environment)
         else:
             yield said("epochs from kept activations", f"absent: {ANIMALS}", asked="present")
+        if CLOTHING.exists():
+            yield from _limits(environment)
         yield from _fits(folder)
         yield from _memory(folder, environment)
 
@@ -59,6 +62,17 @@ def _epochs(environment: dict[str, str]) -> Iterator[Row]:
         what = f"an epoch of last: {last} from kept activations against the same layers in full"
         kept, full, data = speeds["kept"], speeds["full"], described(ANIMALS)
         yield against(what, kept, full, "pictures/s", asked=">= 3x", data=data)
+
+
+def _limits(environment: dict[str, str]) -> Iterator[Row]:
+    """Whole commands, the body converted before: `--max-time` counts from the start."""
+    training = (*DLCLI, "train", CLOTHING, "--json", "--quiet")
+    run((*training, "--effort", "quick", "--set", "data.split.seed=99"), **environment)
+    for limit in LIMITS:
+        limited = (*training, "--effort", "best", "--max-time", f"{limit}s")
+        taken = run(limited, **environment).seconds
+        what, data = f"--effort best --max-time {limit}s, the whole command", described(CLOTHING)
+        yield against(what, [taken], [float(limit)], "s", asked="<= 1.1x", data=data)
 
 
 def _fits(folder: Path) -> Iterator[Row]:

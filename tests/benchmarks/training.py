@@ -41,6 +41,11 @@ class _Reached:
         """When val was first that accurate; None if it never was."""
         return next((seconds for seconds, reached in self.moments if reached >= accuracy), None)
 
+    @property
+    def seconds(self) -> float:
+        """Of all of it."""
+        return self.moments[-1][0]
+
 
 def rows() -> Iterator[Row]:
     """The time and the accuracy of three seeds, on three data sets."""
@@ -59,6 +64,9 @@ def _compare(folder: Path, name: str, share: str) -> Iterator[Row]:
     # Its time does not depend on the seed; three trainings of it take an hour.
     guide = _follow_guide(folder, name, SEEDS[0])
     yield _time(name, f"<= {share}" if share else "", ours[0], guide)
+    whole, heads_alone = ([one.seconds for one in found] for found in (ours, heads))
+    what = f"{name}: the whole command, default effort against the head alone"
+    yield against(what, whole, heads_alone, "s", data=described(DATA / name))
     if guide.test is not None:
         yield from _accuracies(name, _tests(ours), _tests(heads), guide.test)
 
