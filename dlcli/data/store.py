@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import PIL
@@ -25,18 +24,17 @@ from numpy.typing import NDArray
 from dlcli import cache
 from dlcli.data.heif import heif_version
 from dlcli.data.likeness import look_of
+from dlcli.data.pixel_sources import DecodedPixels, KeptPixels, PixelSource
 from dlcli.data.pixels import (
     CHANGED,
     READER_VERSION,
     PixelFormat,
     UnreadableImageError,
     decode_and_see,
-    decode_image,
     is_passing,
     read_file,
 )
-from dlcli.data.store_files import PIXELS, Reading, StoreFiles
-from dlcli.errors import DataError
+from dlcli.data.store_files import Reading, StoreFiles
 from dlcli.events import Reporter, StageAdvanced, StageEnded, StageStarted, Warned
 from dlcli.processor import num_threads
 from dlcli.workers import in_order
@@ -47,13 +45,6 @@ SPARED_BYTES = 200_000_000
 
 SHARD_ROWS = 8192
 """Pictures in one entry of the cache: 1.2 GB of them at 224 x 224."""
-
-
-class PixelSource(Protocol):
-    """Where pixels come from."""
-
-    def read(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        """The pictures of `rows`: uint8 (len(rows), H, W, C)."""
 
 
 @dataclass(frozen=True)
@@ -84,60 +75,6 @@ class PixelStore:
         hexadecimal = self.records["sha256"].tobytes().hex()
         found = (hexadecimal[start : start + 64] for start in range(0, len(hexadecimal), 64))
         return tuple(sha256 if sha256.strip("0") else "" for sha256 in found)
-
-
-@dataclass(frozen=True)
-class _KeptPixels:
-    """Pixels in files of the cache, `SHARD_ROWS` in each but the last."""
-
-    shards: Sequence[StoreFiles]
-    row_shape: tuple[int, int, int]
-
-    def read(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        wanted = np.array(rows, np.int64)
-        found = np.empty((len(wanted), *self.row_shape), np.uint8)
-        numbers = wanted // SHARD_ROWS
-        for number in np.unique(numbers):
-            files, here = self.shards[number], numbers == number
-            shape = (files.num_rows, *self.row_shape)
-            mapped = np.memmap(files.folder / PIXELS, np.uint8, "r", shape=shape)
-            found[here] = mapped[wanted[here] % SHARD_ROWS]
-        return found
-
-
-@dataclass(frozen=True)
-class _DecodedPixels:
-    """Pixels from the pictures' own files, decoded each time."""
-
-    folder: Path
-    paths: Sequence[str]
-    pixel_format: PixelFormat
-    records: NDArray[np.void]
-
-    def read(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        pixels = [*in_order(self._read_one, rows, num_threads())]
-        shape = (*self.pixel_format.image_size, self.pixel_format.num_channels)
-        return np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8)
-
-    def _read_one(self, row: int) -> NDArray[np.uint8]:
-        """Zeros for a picture that was unreadable from the beginning."""
-        record, path = self.records[row], os.path.join(self.folder, self.paths[row])
-        if not record["is_readable"]:
-            shape = (*self.pixel_format.image_size, self.pixel_format.num_channels)
-            return np.zeros(shape, np.uint8)
-        try:
-            content = read_file(path)
-            is_same = hashlib.sha256(content).digest() == record["sha256"].tobytes()
-            pixels = decode_image(content, self.pixel_format) if is_same else None
-        except UnreadableImageError as error:
-            raise _moving(path, str(error)) from error
-        if pixels is None:
-            raise _moving(path, CHANGED)
-        return pixels
-
-
-def _moving(path: str, reason: str) -> DataError:
-    return DataError(f"{reason}.", where=path, fix="Start again when the folder is left alone.")
 
 
 def open_store(
@@ -258,9 +195,9 @@ def _open(
     shards = _open_shards(pictures, reporter, begin_at, keeps_pixels=keeps_pixels)
     known = [files.records() for files in shards]
     records = known[0] if len(known) == 1 else np.concatenate(known)
-    source: PixelSource = _KeptPixels(shards, pictures.shape[1:])
+    source: PixelSource = KeptPixels(shards, pictures.shape[1:])
     if not keeps_pixels:
-        source = _DecodedPixels(pictures.folder, pictures.paths, pictures.pixel_format, records)
+        source = DecodedPixels(pictures.folder, pictures.paths, pictures.pixel_format, records)
     why: list[str | None] = []
     for files in shards:
         why += map(files.reasons().get, range(files.num_rows))

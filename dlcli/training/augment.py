@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from dlcli.backend import keras
+from dlcli.backend import Model, keras
 from dlcli.models.layers import first_line, make_layer
 from dlcli.spec.layers import parse_augment
 from dlcli.spec.walk import MisfitError
+from dlcli.training.distribute import num_devices
 
 _PIXEL_RANGE = (0, 255)
 
@@ -31,6 +33,26 @@ def augmentation_layers(augment: str | list[Any]) -> list[Any]:
         except (ValueError, TypeError) as error:
             raise MisfitError(node.place, f"is refused by Keras: {first_line(error)}") from error
     return layers
+
+
+def with_augmentation(model: Model, augmentation: Sequence[Any], dtype: str) -> Model:
+    """The network that is trained, with augmentation in front: takes batches of that dtype."""
+    inputs = keras.Input(model.input_shape[1:], dtype=dtype, name="batch")
+    x = keras.ops.cast(inputs, "float32")
+    for layer in augmentation:
+        x = (_twin(layer) if num_devices() > 1 else layer)(x)
+    if x.shape[1:] != model.input_shape[1:]:  # random_crop leaves a smaller picture
+        height, width, _ = model.input_shape[1:]
+        x = keras.layers.Resizing(height, width, name="as_before")(x)
+    return keras.Model(inputs, model(x), name="training")
+
+
+def _twin(layer: Any) -> Any:
+    """A layer whose random state belongs to the devices that the fit runs on."""
+    twin = type(layer).from_config(layer.get_config())
+    for own, variable in zip(twin.variables, layer.variables, strict=True):
+        own.assign(variable.numpy())
+    return twin
 
 
 def _takes_value_range(kind: str) -> bool:

@@ -91,6 +91,11 @@ class BatchSource(Protocol):
         """All that `in_turn` gives, as one batch."""
 
 
+def dtype_of(batches: BatchSource) -> str:
+    """Of what a network is given, e.g. `uint8`."""
+    return str(batches.in_turn(0)[0].dtype)
+
+
 def size_of(batches: BatchSource, number: int) -> int:
     """How many pictures batch `number` of an epoch has, before it is dealt."""
     return min(batches.batch_size, batches.num_images - number * batches.batch_size)

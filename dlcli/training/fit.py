@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dlcli import backend
-from dlcli.backend import Model, keras
+from dlcli.backend import Model
 from dlcli.errors import ResourceError
 from dlcli.events import Reporter, Said, StageEnded, StageStarted
 from dlcli.models.layers import first_line
 from dlcli.models.precision import scale_loss
 from dlcli.spec.schema import TrainSpec
-from dlcli.training.batches import BatchSource
+from dlcli.training.augment import with_augmentation
+from dlcli.training.batches import BatchSource, dtype_of
 from dlcli.training.best_weights import KeepBest, MeasureAverages
 from dlcli.training.callbacks import (
     EndInTime,
@@ -72,7 +73,7 @@ def fit_model(  # noqa: PLR0917
     if (class_weights is None) != (spec.class_weights == "none"):
         raise ValueError("class_weights are to be what train.class_weights says")
     warn_of_filling(train.batch_size, reporter)
-    trained = _with_augmentation(model, augmentation, train)
+    trained = with_augmentation(model, augmentation, dtype_of(train))
     own = variable_shares(model, shares or {})
     fit = _Fit(trained, train, val, spec, class_weights, stage, own)
     with _refused_where_indeterministic():
@@ -135,7 +136,7 @@ def fit_again(
     Raises:
         as `fit_model`.
     """
-    trained = _with_augmentation(model, augmentation, train)
+    trained = with_augmentation(model, augmentation, dtype_of(train))
     own = variable_shares(model, shares or {})
     fit = _Fit(trained, train, None, spec, class_weights, stage, own, end)
     state = FitState(trained, fit.compile(), KeepBest(spec), KeepHistory(stage.name))
@@ -312,24 +313,3 @@ def _at_found_rate(
     if saved is None:
         reporter.report(Said(f"{fit.stage.name}: learning rate {rate:g} (range test)"))
     return replace(fit, stage=replace(fit.stage, learning_rate=rate))
-
-
-def _with_augmentation(model: Model, augmentation: Sequence[Any], train: BatchSource) -> Model:
-    """The network that is trained: takes batches in their own dtype."""
-    dtype = str(train.in_turn(0)[0].dtype)
-    inputs = keras.Input(model.input_shape[1:], dtype=dtype, name="batch")
-    x = keras.ops.cast(inputs, "float32")
-    for layer in augmentation:
-        x = (_twin(layer) if num_devices() > 1 else layer)(x)
-    if x.shape[1:] != model.input_shape[1:]:  # random_crop leaves a smaller picture
-        height, width, _ = model.input_shape[1:]
-        x = keras.layers.Resizing(height, width, name="as_before")(x)
-    return keras.Model(inputs, model(x), name="training")
-
-
-def _twin(layer: Any) -> Any:
-    """A layer whose random state belongs to the devices that the fit runs on."""
-    twin = type(layer).from_config(layer.get_config())
-    for own, variable in zip(twin.variables, layer.variables, strict=True):
-        own.assign(variable.numpy())
-    return twin
