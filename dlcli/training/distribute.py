@@ -72,7 +72,8 @@ def restartable(batches: Callable[[], Iterator[tuple[Any, ...]]]) -> Any:
     signature = tuple(
         tensorflow.TensorSpec((None, *array.shape[1:]), array.dtype) for array in next(batches())
     )
-    return tensorflow.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = tensorflow.data.Dataset.from_generator(batches, output_signature=signature)
+    return dataset.prefetch(tensorflow.data.AUTOTUNE)  # as Keras does with a generator
 
 
 def _names() -> list[str]:
