@@ -77,8 +77,8 @@ def reopen(earlier: Run, dataset: Dataset) -> Run:
     path = earlier.folder / files.SPLIT
     is_begun = path.is_file()
     rows = [tuple(row.values()) for row in files.read_csv(path)] if is_begun else []
-    # Its split holds what is in each picture, which a copy on another host has, too; its fingerprint
-    # the times of the files.
+    # The split says what is in each picture, and a copy on another host has that, too; the
+    # fingerprint depends on the times of the files.
     is_same = about["data"]["fingerprint"] == dataset.store.key
     if is_begun:
         is_same = rows == [tuple(map(str, row)) for row in dataset.split_rows()]
