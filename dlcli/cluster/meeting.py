@@ -55,12 +55,12 @@ def _gather(launch: Launch, deadline: float) -> Meeting:
                 connection, _ = server.accept()
             except TimeoutError:
                 raise _refused(links, _missing(missing, launch)) from None
-            link = Link(connection)
             try:
+                link = Link(connection)
                 hello, _ = link.receive(_HELLO_SECONDS, most=0)
                 process_id, count = int(hello["process_id"]), int(hello["num_processes"])
             except (OSError, ValueError, KeyError, TypeError):
-                link.close()  # somebody else's knock; who belongs here knocks again
+                connection.close()  # somebody else's knock; who belongs here knocks again
                 continue
             fault = _fault(process_id, count, launch, links)
             if fault is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -185,6 +186,10 @@ def test_a_knock_of_somebody_else_changes_nothing() -> None:
             continue
     with knock:
         knock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    for _ in range(20):  # gone before anybody looks, as those that look for open ports are
+        knock = socket.create_connection(("127.0.0.1", port), 5)
+        knock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        knock.close()
     second = Process(Launch("127.0.0.1", port, 2, 1), agreeing())
     assert (first.wait().result, second.wait().result) == (None, None)
 
