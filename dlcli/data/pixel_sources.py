@@ -69,15 +69,13 @@ class DecodedPixels:
             DataError: if one has changed since the store was opened.
         """
         pixels = [*in_order(self._read_one, rows, num_threads())]
-        shape = (*self.pixel_format.image_size, self.pixel_format.num_channels)
-        return np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8)
+        return np.stack(pixels) if pixels else np.empty((0, *self.pixel_format.shape), np.uint8)
 
     def _read_one(self, row: int) -> NDArray[np.uint8]:
         """Zeros for a picture that was unreadable from the beginning."""
         record, path = self.records[row], os.path.join(self.folder, self.paths[row])
         if not record["is_readable"]:
-            shape = (*self.pixel_format.image_size, self.pixel_format.num_channels)
-            return np.zeros(shape, np.uint8)
+            return np.zeros(self.pixel_format.shape, np.uint8)
         try:
             content = read_file(path)
             is_same = hashlib.sha256(content).digest() == record["sha256"].tobytes()

@@ -100,6 +100,11 @@ class PixelFormat:
         """3 for RGB, 1 for grey."""
         return 3 if self.color == "rgb" else 1
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a picture: (H, W, C)."""
+        return (*self.image_size, self.num_channels)
+
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a regular file.
@@ -177,8 +182,7 @@ def decode_and_see(
         upright = turn_upright(image)
         colored = to_rgb(upright) if pixel_format.color == "rgb" else to_grey(upright)
         pixels = np.asarray(_fit(colored, pixel_format))
-        shape = (*pixel_format.image_size, pixel_format.num_channels)
-        return pixels.reshape(shape), see(colored)
+        return pixels.reshape(pixel_format.shape), see(colored)
 
 
 def _draft(image: Image.Image, pixel_format: PixelFormat) -> None:

@@ -132,8 +132,7 @@ class _Pictures:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        height, width = self.pixel_format.image_size
-        return len(self.paths), height, width, self.pixel_format.num_channels
+        return (len(self.paths), *self.pixel_format.shape)
 
     @property
     def row_bytes(self) -> int:

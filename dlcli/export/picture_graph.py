@@ -30,7 +30,7 @@ def decode_pictures(contents: Any, pixel_format: PixelFormat) -> Any:
     InvalidArgumentError that says so.
     """
     tf = backend.tensorflow()
-    shape = (*pixel_format.image_size, pixel_format.num_channels)
+    shape = pixel_format.shape
     return tf.map_fn(
         lambda content: _decode(content, pixel_format),
         contents,
@@ -48,7 +48,7 @@ def _decode(content: Any, pixel_format: PixelFormat) -> Any:
     upright.set_shape((None, None, 3))
     colors = _luma(upright) if pixel_format.color == "grayscale" else upright
     fitted = fit(tf.cast(colors, tf.float64), pixel_format)
-    fitted.set_shape((*pixel_format.image_size, pixel_format.num_channels))
+    fitted.set_shape(pixel_format.shape)
     return tf.cast(fitted, tf.uint8)
 
 

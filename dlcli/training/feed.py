@@ -118,12 +118,16 @@ class _Dealt(_InTurn):
     """`_InTurn` for many devices: what fills up a batch weighs nothing, and the others so much that
     Keras, which takes the mean of the batches by their sizes, comes to that of the pictures."""
 
+    def __init__(self, batches: BatchSource, class_weights: Weights | None) -> None:
+        super().__init__(batches, class_weights)
+        sizes = (size_of(batches, number) for number in range(len(self)))
+        num_filled = sum(map(own_share().num_filled, sizes))
+        self._factor = np.float32(num_filled / batches.num_images)
+
     def __getitem__(self, number: int) -> _Weighted:
-        batches, share = self._batches, own_share()
+        batches = self._batches
         batch = batches.in_turn(number)
         if not batches.is_dealt:
             batch = dealt(batch)
-        own = share.weights(size_of(batches, number)) > 0
-        num_filled = sum(share.num_filled(size_of(batches, one)) for one in range(len(self)))
-        factor = np.float32(num_filled / batches.num_images)
-        return _weighted(batch, self._class_weights, own * factor)
+        own = own_share().weights(size_of(batches, number)) > 0
+        return _weighted(batch, self._class_weights, own * self._factor)

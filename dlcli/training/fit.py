@@ -93,14 +93,7 @@ def fit_model(  # noqa: PLR0917
         reporter,
         done_before=place.epoch * train.num_images,
     )
-    callbacks = [
-        *fit.feed.corrections(),
-        *averages,
-        EndWhereLossIsLost(reporter),
-        history,
-        best,
-        progress,
-    ]
+    callbacks = [*averages, EndWhereLossIsLost(reporter), history, best, progress]
     if keeper is not None and keeper.is_limited:
         callbacks.append(EndInTime(keeper))
     reporter.report(StageStarted(stage.name, train.num_images * epochs))
@@ -147,7 +140,7 @@ def fit_again(
     )
     losing = EndWhereLossIsLost(reporter)
     reporter.report(StageStarted(stage.name, train.num_images * end))
-    _run(fit, [*fit.feed.corrections(), losing, progress], place, state, keeper, saved)
+    _run(fit, [losing, progress], place, state, keeper, saved)
     reporter.report(StageEnded(stage.name))
     return not losing.has_ended
 
@@ -259,6 +252,7 @@ def _run(
     saved: Checkpoint | None,
 ) -> None:
     """Runs the fit from `place` on; a keeper saves what is reached."""
+    callbacks = [*fit.feed.corrections(), *callbacks]
     with _refused_where_indeterministic():
         if keeper is None:
             fit.run(callbacks, place)
